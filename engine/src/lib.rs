@@ -1,0 +1,6 @@
+//! The Ringlog broker as a library, so that tests and benches reach its parts.
+//! Imports point one way: net -> api -> shard -> {group, replication} -> partition -> log -> ring
+//! -> {types, limits, config, metrics}.
+
+pub mod ring;
+pub mod types;
