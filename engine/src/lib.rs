@@ -2,5 +2,6 @@
 //! Imports point one way: net -> api -> shard -> {group, replication} -> partition -> log -> ring
 //! -> {types, limits, config, metrics}.
 
+pub mod clock;
 pub mod ring;
 pub mod types;
