@@ -5,10 +5,16 @@
 
 pub mod batch;
 pub mod batches;
+pub mod builder;
+pub mod compress;
 pub mod error;
 mod field;
+pub mod records;
+mod varint;
 
 pub use batch::{BATCH_HEADER_BYTES, BATCH_OVERHEAD_BYTES, RecordBatchHeader};
 pub use batch::{Compression, TimestampType};
 pub use batches::{Batch, Batches};
+pub use builder::BatchBuilder;
 pub use error::FormatError;
+pub use records::{Headers, Record, Records, find_record_by_timestamp};
