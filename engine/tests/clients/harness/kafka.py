@@ -4,7 +4,7 @@ import subprocess
 
 from harness import wire
 from harness.broker import HOST, Broker, BrokerFailed, free_ports
-from harness.paths import JAVA_LIB
+from harness.paths import JAVA_CLASSES, JAVA_LIB
 
 # A storage id is 16 bytes in URL-safe base64; any fixed one will do.
 STORAGE_ID = "cmluZ2xvZy10ZXN0cy0wMQ"
@@ -33,7 +33,7 @@ def java(main, *arguments, heap_mb=256, small=True):
     words = ["java", f"-Xmx{heap_mb}m", "-XX:+UseSerialGC"]
     if small:
         words.append("-XX:TieredStopAtLevel=1")
-    return [*words, "-cp", f"{JAVA_LIB}/*", main, *map(str, arguments)]
+    return [*words, "-cp", f"{JAVA_CLASSES}:{JAVA_LIB}/*", main, *map(str, arguments)]
 
 
 class KafkaBroker(Broker):
