@@ -12,4 +12,7 @@ pub mod driver;
 pub mod executor;
 pub mod files;
 pub mod probe;
+#[cfg(any(test, feature = "simulation"))]
+pub mod sim_disk;
 pub mod sockets;
+pub mod window;
