@@ -6,9 +6,13 @@
 pub mod batch;
 pub mod batches;
 pub mod builder;
+pub mod checkpoint;
 pub mod compress;
 pub mod error;
 mod field;
+pub mod index;
+pub mod meta_properties;
+pub mod producer_snapshot;
 pub mod records;
 mod varint;
 
