@@ -3,5 +3,7 @@
 //! -> {types, limits, config, metrics}.
 
 pub mod clock;
+pub mod config;
+pub mod limits;
 pub mod ring;
 pub mod types;

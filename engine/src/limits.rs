@@ -1,0 +1,65 @@
+//! Every limit of the broker, by name, with what happens when it is reached ("Full:").
+//! Only constants; `docs/limits.md` lists them and a test keeps the two together.
+
+/// Topic name length, in bytes. Kafka's 249: the folder `<topic>-<partition>` must stay a file
+/// name. Full: INVALID_TOPIC_EXCEPTION.
+pub const TOPIC_NAME_BYTES_MAX: usize = 249;
+
+/// Topics of one broker. Full: CreateTopics answers POLICY_VIOLATION.
+pub const TOPICS_MAX: usize = 100_000;
+
+/// Partitions of one topic. Full: INVALID_PARTITIONS.
+pub const TOPIC_PARTITIONS_MAX: i32 = 10_000;
+
+/// Partitions of one shard. Full: CreateTopics and CreatePartitions answer POLICY_VIOLATION.
+pub const SHARD_PARTITIONS_MAX: usize = 20_000;
+
+/// Topics named by one control request (create, delete, alter). Full: the request is refused with
+/// INVALID_REQUEST.
+pub const CONTROL_TOPICS_PER_REQUEST_MAX: usize = 10_000;
+
+/// Control requests of one shard that wait for the controller. Full: the client gets the retriable
+/// REQUEST_TIMED_OUT.
+pub const CONTROL_REQUESTS_PER_SHARD_MAX: usize = 256;
+
+/// How long a client's change waits for all shards to take up the new metadata. Over: the answer
+/// is sent all the same, the change is durable.
+pub const CONTROL_APPLY_WAIT_MS_MAX: u64 = 10_000;
+
+/// Producer ids reserved by one durable step of the controller. Full: the next block is reserved.
+pub const PRODUCER_ID_BLOCK: i64 = 1000;
+
+/// Partitions of one shard opened at the same time at start. Full: the next one waits.
+pub const OPENING_PARTITIONS_MAX: usize = 32;
+
+/// Longest wait of a Fetch, in milliseconds. Over: the client's max_wait is cut to it.
+pub const FETCH_WAIT_MS_MAX: i32 = 300_000;
+
+/// Largest Fetch answer, in bytes. Over: the client's max_bytes is cut to it; at least one batch is
+/// always sent.
+pub const FETCH_BYTES_MAX: usize = 55 << 20;
+
+/// Partitions remembered by one fetch session. Full: that fetch gets no session and works as a full
+/// fetch.
+pub const FETCH_SESSION_PARTITIONS_MAX: usize = 10_000;
+
+/// Partitions remembered by all fetch sessions of a shard. Full: the stalest session makes room
+/// when it has been idle for [`FETCH_SESSION_EVICT_MS`], else the fetch works without a session.
+pub const FETCH_SESSION_PARTITIONS_TOTAL_MAX: usize = 100_000;
+
+/// A fetch session idle for this long may be evicted for a new one (KIP-227's two minutes).
+pub const FETCH_SESSION_EVICT_MS: i64 = 120_000;
+
+/// Longest time a Produce or an admin request waits for its answer, in milliseconds. Over: the
+/// client's timeout is cut to it.
+pub const REQUEST_TIMEOUT_MS_MAX: i32 = 300_000;
+
+/// Partitions listed by one DescribeTopicPartitions answer (Kafka's own default). Full: the answer
+/// carries a cursor to go on from.
+pub const DESCRIBE_PARTITIONS_MAX: usize = 2000;
+
+/// Length of a client id shown in log lines, in bytes. Over: cut.
+pub const CLIENT_ID_SHOWN_BYTES_MAX: usize = 64;
+
+/// Length of `metadata.json` that is read at start. Over: the broker refuses to start.
+pub const METADATA_FILE_BYTES_MAX: u64 = 256 << 20;
