@@ -1,8 +1,9 @@
 """confluent-kafka (librdkafka) makes the journey."""
 
 import pytest
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from harness.confluent import ask_admin, consumer, create_topic, read_to_end, settings
 from harness.journey import Client, run_journey
 from harness.records import CODECS, Record
 
@@ -13,30 +14,18 @@ MESSAGE_BYTES_MAX = 1_048_000
 class ConfluentKafka(Client):
     name = "confluent-kafka"
 
-    def _ask_admin(self, ask):
-        """Ask a fresh admin client: librdkafka's DeleteRecords answers "No leaders found"
-        from what it cached before the broker was restarted."""
-        admin = AdminClient(self.settings())
-        for future in ask(admin).values():
-            future.result(timeout=60)
-
-    def settings(self, **more):
-        quick = {"reconnect.backoff.ms": 50, "reconnect.backoff.max.ms": 500, "log_level": 2}
-        return {"bootstrap.servers": self.address, **quick, **more}
-
     def create_topic(self, topic, partitions):
-        self._ask_admin(lambda admin: admin.create_topics([NewTopic(topic, partitions, 1)]))
+        create_topic(self.address, topic, partitions)
 
     def produce(self, topic, codec, records):
         producer = Producer(
-            self.settings(
-                **{
-                    "compression.type": codec,
-                    "enable.idempotence": True,
-                    "message.max.bytes": MESSAGE_BYTES_MAX,
-                    "queue.buffering.max.messages": len(records) + 1,
-                    "linger.ms": 20,
-                }
+            settings(
+                self.address,
+                compression_type=codec,
+                enable_idempotence=True,
+                message_max_bytes=MESSAGE_BYTES_MAX,
+                queue_buffering_max_messages=len(records) + 1,
+                linger_ms=20,
             )
         )
         failed = []
@@ -60,64 +49,36 @@ class ConfluentKafka(Client):
         assert not failed, failed[:3]
 
     def consume(self, topic, partitions):
-        consumer = Consumer(
-            self.settings(
-                **{
-                    "group.id": "unused",
-                    "enable.auto.commit": False,
-                    "enable.partition.eof": False,
-                    "auto.offset.reset": "error",
-                }
+        return [
+            Record(
+                m.partition(),
+                m.timestamp()[1],
+                m.key(),
+                m.value(),
+                tuple(m.headers() or ()),
+                m.offset(),
             )
-        )
-        try:
-            return list(self._read_all(consumer, topic, partitions))
-        finally:
-            consumer.close()
-
-    def _read_all(self, consumer, topic, partitions):
-        ends = {}
-        start = []
-        for p in range(partitions):
-            low, high = consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=30)
-            if low < high:
-                ends[p] = high
-                start.append(TopicPartition(topic, p, low))
-        consumer.assign(start)
-        while ends:
-            message = consumer.poll(30)
-            assert message is not None, f"nothing for 30 s, still waiting for {ends}"
-            if message.error():
-                raise KafkaException(message.error())
-            yield Record(
-                message.partition(),
-                message.timestamp()[1],
-                message.key(),
-                message.value(),
-                tuple(message.headers() or ()),
-                message.offset(),
-            )
-            if message.offset() + 1 >= ends.get(message.partition(), 0):
-                ends.pop(message.partition(), None)
+            for m in read_to_end(self.address, topic, partitions)
+        ]
 
     def offsets_for_time(self, topic, partitions, timestamp):
-        consumer = Consumer(self.settings(**{"group.id": "unused"}))
+        reader = consumer(self.address)
         try:
             asked = [TopicPartition(topic, p, timestamp) for p in range(partitions)]
-            found = consumer.offsets_for_times(asked, timeout=30)
+            found = reader.offsets_for_times(asked, timeout=30)
             return {f.partition: f.offset for f in found}
         finally:
-            consumer.close()
+            reader.close()
 
     def delete_records(self, topic, before):
         asked = [TopicPartition(topic, p, offset) for p, offset in before.items()]
-        self._ask_admin(lambda admin: admin.delete_records(asked))
+        ask_admin(self.address, lambda admin: admin.delete_records(asked))
 
     def delete_topic(self, topic):
-        self._ask_admin(lambda admin: admin.delete_topics([topic]))
+        ask_admin(self.address, lambda admin: admin.delete_topics([topic]))
 
     def topics(self):
-        return set(AdminClient(self.settings()).list_topics(timeout=30).topics)
+        return set(AdminClient(settings(self.address)).list_topics(timeout=30).topics)
 
 
 @pytest.mark.parametrize("codec", CODECS)

@@ -25,6 +25,9 @@ SETTINGS = {
     "group.initial.rebalance.delay.ms": "0",
     "log.retention.check.interval.ms": "1000",
     "num.partitions": "1",
+    # Come back quickly after kill -9: the controller must first give up on the old process.
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
 }
 
 
