@@ -2,8 +2,10 @@
 //! Imports point one way: net -> api -> shard -> {group, replication} -> partition -> log -> ring
 //! -> {types, limits, config, metrics}.
 
+pub mod api;
 pub mod clock;
 pub mod config;
 pub mod limits;
+pub mod net;
 pub mod ring;
 pub mod types;

@@ -63,3 +63,16 @@ pub const CLIENT_ID_SHOWN_BYTES_MAX: usize = 64;
 
 /// Length of `metadata.json` that is read at start. Over: the broker refuses to start.
 pub const METADATA_FILE_BYTES_MAX: u64 = 256 << 20;
+
+/// Requests of one connection that wait for their answers. Full: its socket is not read.
+pub const CONNECTION_REQUESTS_MAX: usize = 256;
+
+/// Bytes of one connection's requests that wait for their answers. Full: its socket is not read.
+pub const CONNECTION_REQUEST_BYTES_MAX: usize = 8 << 20;
+
+/// How long one request may take to arrive and one answer to be taken, in milliseconds. Over: the
+/// connection is closed.
+pub const CONNECTION_STALL_MS_MAX: u64 = 30_000;
+
+/// Buffers gathered into one send call. Full: the next answers travel in the next call.
+pub const ANSWER_BUFFERS_PER_SEND_MAX: usize = 512;

@@ -1,4 +1,5 @@
 //! The real ring against the real kernel: files, sockets, timers, dropped futures.
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test")]
 
 use std::{
     io::{Read, Write},

@@ -424,6 +424,11 @@ impl MultiOp {
         Poll::Pending
     }
 
+    /// Asks the kernel to end the operation; completions already on their way still come.
+    pub(super) fn stop(&self) {
+        self.ring.cancel(self.index);
+    }
+
     /// Takes what has already arrived, without waiting.
     pub(super) fn take_ready(&mut self) -> Option<Completion> {
         match self.ring.inner.slots.borrow_mut().get_mut(self.index) {

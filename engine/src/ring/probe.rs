@@ -53,7 +53,7 @@ pub enum ProbeError {
     },
     /// The file system refuses direct I/O.
     #[error(
-        "the file system of {path} refuses direct I/O ({error}): choose a data folder on ext4 or XFS, or accept the page cache with --set storage.direct_io=false (durable all the same, slower)"
+        "the file system of {path} refuses direct I/O ({error}): choose a data folder on ext4 or XFS, or accept the page cache with --set storage.direct.io=false (durable all the same, slower)"
     )]
     NoDirectIo {
         /// The data folder.

@@ -14,6 +14,7 @@ use io_uring::{cqueue, opcode, types};
 use super::{
     buffers::RECV_GROUP,
     driver::{MultiOp, Ring},
+    executor,
     files::{BUFFERS_PER_CALL_MAX, advance, iovec},
 };
 
@@ -65,12 +66,15 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Starts receiving. One receiver at a time.
+    /// The receiving side. One receiver at a time.
     pub fn receive(&self) -> Receiver {
+        Receiver { socket: self.clone(), op: None, ended: false }
+    }
+
+    fn start_receive(&self) -> MultiOp {
         let entry = opcode::RecvMulti::new(types::Fd(self.fd.as_raw_fd()), RECV_GROUP).build();
         // SAFETY: the kernel writes into the registered receive buffers only.
-        let op = unsafe { self.ring.start_multi(entry) };
-        Receiver { socket: self.clone(), op }
+        unsafe { self.ring.start_multi(entry) }
     }
 
     /// Sends all `buffers`, however many calls it takes.
@@ -143,7 +147,10 @@ struct SendHold {
 /// The receiving side of a connection. Dropping it stops the kernel from taking more bytes.
 pub struct Receiver {
     socket: Socket,
-    op: MultiOp,
+    /// None while paused and at the start.
+    op: Option<MultiOp>,
+    /// The stream has ended; nothing more will come.
+    ended: bool,
 }
 
 impl Receiver {
@@ -152,23 +159,48 @@ impl Receiver {
     /// # Errors
     /// The connection broke.
     pub async fn next(&mut self) -> io::Result<Received> {
-        loop {
-            let Some(completion) = self.op.next().await else {
-                *self = self.socket.receive();
+        while !self.ended {
+            let op = self.op.get_or_insert_with(|| self.socket.start_receive());
+            let Some(completion) = op.next().await else {
+                self.op = None;
                 continue;
             };
             match completion.into_result() {
-                Ok(bytes) => {
-                    let id = cqueue::buffer_select(completion.flags);
-                    return Ok(Received { ring: self.socket.ring.clone(), id, bytes });
-                }
+                Ok(bytes) => return Ok(self.received(bytes, completion.flags)),
                 // All receive buffers are in use for a moment: others must copy first.
                 Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
-                    super::executor::yield_now().await;
+                    executor::yield_now().await;
                 }
                 Err(error) => return Err(error),
             }
         }
+        Ok(Received { ring: self.socket.ring.clone(), id: None, bytes: 0 })
+    }
+
+    /// Stops the kernel from taking more bytes until the next call of [`Receiver::next`]; what it
+    /// has already taken goes to `sink`.
+    ///
+    /// # Errors
+    /// What `sink` says of the bytes.
+    pub async fn pause<E>(
+        &mut self,
+        mut sink: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some(mut op) = self.op.take() else { return Ok(()) };
+        op.stop();
+        while let Some(completion) = op.next().await {
+            // Errors (the cancellation itself, a broken socket) show again at the next receive.
+            if let Ok(bytes) = completion.into_result() {
+                self.received(bytes, completion.flags).with(&mut sink)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn received(&mut self, bytes: usize, flags: u32) -> Received {
+        self.ended |= bytes == 0;
+        let id = cqueue::buffer_select(flags);
+        Received { ring: self.socket.ring.clone(), id, bytes }
     }
 }
 
