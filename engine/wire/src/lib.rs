@@ -24,6 +24,8 @@ mod reader;
 mod records;
 mod schema;
 mod string;
+#[cfg(test)]
+mod tests;
 mod uuid;
 
 pub use api_key::ApiKey;

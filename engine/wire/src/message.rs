@@ -1,5 +1,7 @@
 //! Whole requests and responses: version checks, and frames in both directions.
 
+use std::fmt::Debug;
+
 use bytes::Bytes;
 
 use crate::{
@@ -9,7 +11,7 @@ use crate::{
 };
 
 /// A request or response body.
-pub trait Message: Field {
+pub trait Message: Field + Clone + Debug + Default + PartialEq {
     /// The API it belongs to.
     const KEY: ApiKey;
 

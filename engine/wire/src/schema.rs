@@ -156,6 +156,26 @@ macro_rules! structures {
             }
         }
 
+        #[cfg(test)]
+        impl $crate::tests::sample::Sample for $name {
+            fn sample(_source: &mut $crate::tests::sample::Source, version: i16) -> Self {
+                Self {
+                    $($field: if ($($range)+).contains(&version) {
+                        $crate::schema::sample!(
+                            _source, version, $($attribute $(($($argument)+))?)*
+                        )
+                    } else {
+                        $crate::schema::default!($($default)?)
+                    },)*
+                    $($($tag_field: if ($($tag_range)+).contains(&version) {
+                        $crate::tests::sample::Sample::sample(_source, version)
+                    } else {
+                        $crate::schema::default!($($tag_default)?)
+                    },)*)?
+                }
+            }
+        }
+
         /// Null is a single -1, a value has a 1 in front.
         impl $crate::field::Nullable for $name {
             fn read_nullable(
@@ -226,4 +246,18 @@ macro_rules! lost {
     };
 }
 
+#[cfg(test)]
+macro_rules! sample {
+    ($source:ident, $version:ident, null($($null:tt)+) $(ignorable)?) => {
+        $crate::tests::sample::sample_maybe_null(
+            $source, $version, ($($null)+).contains(&$version)
+        )
+    };
+    ($source:ident, $version:ident, $(ignorable)?) => {
+        $crate::tests::sample::Sample::sample($source, $version)
+    };
+}
+
+#[cfg(test)]
+pub(crate) use sample;
 pub(crate) use {default, lost, read, schema, structures, write};
