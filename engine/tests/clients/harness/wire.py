@@ -139,13 +139,13 @@ class Reader:
 
 
 def metadata(connection):
-    """(broker ids, {topic: {partition: leader}}) from Metadata v1, all topics."""
+    """({broker id: port}, {topic: {partition: leader}}) from Metadata v1, all topics."""
     answer = Reader(connection.request(METADATA, 1, struct.pack(">i", -1)))
 
     def broker():
-        node = answer.take("i")
-        answer.string(), answer.take("i"), answer.string()
-        return node
+        node, _host, port = answer.take("i"), answer.string(), answer.take("i")
+        answer.string()
+        return node, port
 
     def partition():
         _error, index, leader = answer.take("hii")
@@ -159,7 +159,7 @@ def metadata(connection):
         answer.take("?")
         return name, dict(answer.array(partition))
 
-    brokers = answer.array(broker)
+    brokers = dict(answer.array(broker))
     answer.take("i")
     return brokers, dict(answer.array(topic))
 
@@ -172,6 +172,50 @@ def list_offset(connection, topic, partition, timestamp):
     answer.take("i"), answer.string(), answer.take("i")
     _partition, error, _timestamp, offset = answer.take("ihqq")
     return error, offset
+
+
+def produce_body(topic, partition, records, *, acks=-1, timeout_ms=10_000):
+    """The body of Produce v3 to v8."""
+    row = struct.pack(">ii", partition, len(records)) + records
+    return struct.pack(">hhi", -1, acks, timeout_ms) + array([string(topic) + array([row])])
+
+
+def produce(connection, topic, partition, records, *, acks=-1):
+    """(error, base offset) from Produce v7, for one partition."""
+    body = produce_body(topic, partition, records, acks=acks)
+    answer = Reader(connection.request(PRODUCE, 7, body))
+    answer.take("i"), answer.string(), answer.take("i")
+    _partition, error, offset = answer.take("ihq")
+    return error, offset
+
+
+def fetch_body(topic, partition, offset, *, max_wait_ms=0, min_bytes=1, max_bytes=1 << 20):
+    """The body of Fetch v4."""
+    row = struct.pack(">iqi", partition, offset, max_bytes)
+    head = struct.pack(">iiiib", -1, max_wait_ms, min_bytes, max_bytes, 0)
+    return head + array([string(topic) + array([row])])
+
+
+def fetch(connection, topic, partition, offset, **options):
+    """(error, high watermark, record bytes) from Fetch v4, for one partition."""
+    answer = Reader(connection.request(FETCH, 4, fetch_body(topic, partition, offset, **options)))
+    answer.take("ii"), answer.string(), answer.take("i")
+    _partition, error, high_watermark, _last_stable = answer.take("ihqq")
+    answer.array(lambda: answer.take("qq"))
+    return error, high_watermark, answer.bytes()
+
+
+def connect_to_leader(host, port, topic, partition=0):
+    """A connection to the broker that leads the partition, once there is one."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while True:
+        with Connection(host, port) as connection:
+            brokers, topics = metadata(connection)
+        leader = topics.get(topic, {}).get(partition)
+        if leader in brokers:
+            return Connection(host, brokers[leader])
+        assert time.monotonic() < deadline, f"no leader for {topic}-{partition}"
+        time.sleep(0.05)
 
 
 def serves_everything(host, port):
