@@ -3,7 +3,7 @@
 
 use crate::ApiKey;
 
-/// Why bytes are not the message they claim to be. The sender's fault: answer or close, never panic.
+/// Why bytes are not the message they claim to be. The sender's fault: answer or close.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// The frame ends before the field does.

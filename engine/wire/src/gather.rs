@@ -150,7 +150,7 @@ impl GatherBuf {
         self.put_unsigned_varint(tag);
         let (start, large_start, length_before) = (self.small.len(), self.large.len(), self.len());
         content(self);
-        // The size is known only now, and its own length depends on it: written in front afterwards.
+        // The size is known only now, and its own length depends on it: it is put in front.
         let length = self.len() - length_before;
         let Ok(length) = u32::try_from(length) else {
             return self.fail(EncodeError::TooLarge(length));

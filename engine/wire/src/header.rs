@@ -7,6 +7,8 @@
 //! Tags from request header version 2 and response header version 1 on. The client id is a classic
 //! (16-bit length) string in every version.
 
+use std::mem;
+
 use bytes::Bytes;
 
 use crate::{
@@ -72,10 +74,10 @@ impl RequestHeader {
 /// # Errors
 /// The bytes are not a header; `frame` is then as it was.
 pub fn decode_header(frame: &mut Bytes) -> Result<RequestHeader, DecodeError> {
-    let mut r = Reader::new(frame.clone());
-    let header = RequestHeader::decode(&mut r)?;
-    *frame = r.into_rest();
-    Ok(header)
+    let mut r = Reader::new(mem::take(frame));
+    let header = RequestHeader::decode(&mut r);
+    *frame = if header.is_ok() { r.into_rest() } else { r.into_frame() };
+    header
 }
 
 pub(crate) fn write_response_header(w: &mut GatherBuf, header_version: i16, correlation_id: i32) {

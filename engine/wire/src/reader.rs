@@ -1,7 +1,7 @@
 //! Takes fields out of one received frame. Checks every length against the bytes that are left
 //! before it allocates or slices. Knows Kafka's primitive layouts, not its messages.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use crate::DecodeError;
 
@@ -52,8 +52,14 @@ impl Reader {
 
     /// Everything that is left.
     #[must_use]
-    pub fn into_rest(self) -> Bytes {
-        self.frame.slice(self.at..)
+    pub fn into_rest(mut self) -> Bytes {
+        self.frame.advance(self.at);
+        self.frame
+    }
+
+    /// The frame as it was.
+    pub(crate) fn into_frame(self) -> Bytes {
+        self.frame
     }
 
     pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {

@@ -1,4 +1,4 @@
-//! A record set as the protocol sees it: opaque bytes in one or several buffers. Never looks inside.
+//! A record set as the protocol sees it: opaque bytes in one or several buffers.
 
 use std::fmt;
 

@@ -8,7 +8,7 @@
 //!     FetchRequest {
 //!         [0..=14] replica_id: i32 = -1;                 // versions, name, type, default
 //!         [3..] max_bytes: i32 = i32::MAX, ignorable;    // may be lost in versions without it
-//!         [7..] topics: Option<Vec<FetchTopic>>, null(8..);   // null only in some of its versions
+//!         [0..] topics: Option<Vec<FetchTopic>>, null(8..);   // null in some of its versions
 //!         tags {
 //!             0 [12..] cluster_id: Option<Str>, ignorable;    // tagged field (KIP-482)
 //!         }
@@ -149,7 +149,9 @@ macro_rules! structures {
                     w.put_unsigned_varint(_tags);
                     $($(
                         if $tag_field && ($($tag_range)+).contains(&version) {
-                            w.put_tagged($tag, |w| $crate::field::Field::write(&self.$tag_field, w));
+                            w.put_tagged($tag, |w| {
+                                $crate::field::Field::write(&self.$tag_field, w);
+                            });
                         }
                     )*)?
                 }

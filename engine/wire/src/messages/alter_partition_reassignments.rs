@@ -3,7 +3,8 @@
 use crate::{Str, schema::schema};
 
 schema! {
-    request AlterPartitionReassignmentsRequest of AlterPartitionReassignments, answered by AlterPartitionReassignmentsResponse;
+    request AlterPartitionReassignmentsRequest of AlterPartitionReassignments,
+        answered by AlterPartitionReassignmentsResponse;
 
     /// New replica lists.
     AlterPartitionReassignmentsRequest {

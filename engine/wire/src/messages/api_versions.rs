@@ -56,9 +56,9 @@ schema! {
     }
 }
 
-/// The whole answer to an ApiVersions request of a version we do not know: layout of version 0, error
-/// UNSUPPORTED_VERSION (35), and the range of ApiVersions itself, with which the client retries
-/// (KIP-511).
+/// The whole answer to an ApiVersions request of a version we do not know: layout of version 0,
+/// error UNSUPPORTED_VERSION (35), and the range of ApiVersions itself, with which the client
+/// retries (KIP-511).
 #[must_use]
 pub fn encode_unsupported_version(correlation_id: i32) -> Vec<Bytes> {
     let key = ApiKey::ApiVersions;

@@ -30,7 +30,8 @@ schema! {
 
     /// One of [`DeleteTopicsResponse::responses`].
     DeletableTopicResult {
-        [0..] name: Option<Str>, null(6..);
+        /// Null (from version 6) only for an unknown topic id.
+        [0..] name: Option<Str> = Some(Str::default()), null(6..);
         [6..] topic_id: Uuid, ignorable;
         [0..] error_code: i16;
         [5..] error_message: Option<Str>, ignorable;

@@ -3,7 +3,8 @@
 use crate::{Str, schema::schema};
 
 schema! {
-    request DescribeClientQuotasRequest of DescribeClientQuotas, answered by DescribeClientQuotasResponse;
+    request DescribeClientQuotasRequest of DescribeClientQuotas,
+        answered by DescribeClientQuotasResponse;
 
     /// Which entities to describe.
     DescribeClientQuotasRequest {

@@ -48,7 +48,7 @@ schema! {
         [0..] read_only: bool;
         /// 1 topic, 2 dynamic broker, 3 dynamic default broker, 4 static broker, 5 default.
         [1..] config_source: i8 = -1, ignorable;
-        /// Lost silently after version 0 (unlike in Kafka's schema), so that one answer fits all versions.
+        /// Lost silently after version 0 (unlike in Kafka's schema): one answer fits all versions.
         [0..=0] is_default: bool, ignorable;
         [0..] is_sensitive: bool;
         [1..] synonyms: Vec<DescribeConfigsSynonym>, ignorable;

@@ -3,7 +3,8 @@
 use crate::{Str, Uuid, schema::schema};
 
 schema! {
-    request DescribeTopicPartitionsRequest of DescribeTopicPartitions, answered by DescribeTopicPartitionsResponse;
+    request DescribeTopicPartitionsRequest of DescribeTopicPartitions,
+        answered by DescribeTopicPartitionsResponse;
 
     /// Topics to describe, from `cursor` on.
     DescribeTopicPartitionsRequest {

@@ -3,7 +3,8 @@
 use crate::{Str, schema::schema};
 
 schema! {
-    request IncrementalAlterConfigsRequest of IncrementalAlterConfigs, answered by IncrementalAlterConfigsResponse;
+    request IncrementalAlterConfigsRequest of IncrementalAlterConfigs,
+        answered by IncrementalAlterConfigsResponse;
 
     /// Single changes per resource.
     IncrementalAlterConfigsRequest {

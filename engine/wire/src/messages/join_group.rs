@@ -38,7 +38,8 @@ schema! {
         [0..] error_code: i16;
         [0..] generation_id: i32 = -1;
         [7..] protocol_type: Option<Str>, ignorable;
-        [0..] protocol_name: Option<Str>, null(7..);
+        /// Null for "none" from version 7 only; before that (and by default) it is empty.
+        [0..] protocol_name: Option<Str> = Some(Str::default()), null(7..);
         [0..] leader: Str;
         [9..] skip_assignment: bool;
         [0..] member_id: Str;

@@ -3,7 +3,8 @@
 use crate::{Str, schema::schema};
 
 schema! {
-    request ListPartitionReassignmentsRequest of ListPartitionReassignments, answered by ListPartitionReassignmentsResponse;
+    request ListPartitionReassignmentsRequest of ListPartitionReassignments,
+        answered by ListPartitionReassignmentsResponse;
 
     /// Partitions to look at.
     ListPartitionReassignmentsRequest {

@@ -50,7 +50,7 @@ schema! {
     MetadataResponseTopic {
         [0..] error_code: i16;
         /// Null (from version 12) only for an unknown topic id.
-        [0..] name: Option<Str>, null(12..);
+        [0..] name: Option<Str> = Some(Str::default()), null(12..);
         /// Zero only for an unknown topic name.
         [10..] topic_id: Uuid, ignorable;
         [1..] is_internal: bool, ignorable;

@@ -5,7 +5,7 @@ use crate::{Str, schema::schema};
 schema! {
     request OffsetCommitRequest of OffsetCommit, answered by OffsetCommitResponse;
 
-    /// Offsets to store. Versions 0 and 1 of Kafka went to ZooKeeper; here they are group commits too.
+    /// Offsets to store. In Kafka, version 0 went to ZooKeeper; here it is a group commit too.
     OffsetCommitRequest {
         [0..] group_id: Str;
         /// -1: no member of the group (a simple consumer).

@@ -3,7 +3,8 @@
 use crate::{Str, schema::schema};
 
 schema! {
-    request OffsetForLeaderEpochRequest of OffsetForLeaderEpoch, answered by OffsetForLeaderEpochResponse;
+    request OffsetForLeaderEpochRequest of OffsetForLeaderEpoch,
+        answered by OffsetForLeaderEpochResponse;
 
     /// Epochs to look up.
     OffsetForLeaderEpochRequest {

@@ -5,7 +5,8 @@ use crate::{Str, schema::schema};
 schema! {
     request SaslHandshakeRequest of SaslHandshake, answered by SaslHandshakeResponse;
 
-    /// The mechanism wanted. After version 0, bare tokens follow without Kafka framing of their own.
+    /// The mechanism wanted. After version 0 the tokens follow as bare frames: a 4-byte size and
+    /// the token, without headers. After version 1 they come in SaslAuthenticate requests.
     SaslHandshakeRequest {
         [0..] mechanism: Str;
     }

@@ -11,6 +11,7 @@ use kafka_protocol::{
 use proptest::prelude::*;
 
 use super::{
+    cases,
     debug_tree::Tree,
     every_message::for_every_api,
     round_trip::{decoded, encoded},
@@ -50,7 +51,7 @@ where
 
 fn compare_all(seed: u64) {
     macro_rules! every {
-        ([] $($key:ident: $request:ident, $response:ident;)*) => {$(
+        ([] $($request:ident, $response:ident;)*) => {$(
             compare::<$request, theirs::$request>(seed);
             compare::<$response, theirs::$response>(seed);
         )*};
@@ -59,7 +60,7 @@ fn compare_all(seed: u64) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn same_fields_and_same_bytes(seed: u64) {

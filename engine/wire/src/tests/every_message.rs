@@ -1,49 +1,49 @@
 //! The list that the tests of this folder walk. A test keeps it complete.
 
-use crate::ApiKey;
+use crate::*;
 
-/// Calls `$macro! { [$first] Produce: ProduceRequest, ProduceResponse; … }` with every API.
+/// Calls `$macro! { [$first] ProduceRequest, ProduceResponse; … }` with every API.
 macro_rules! for_every_api {
     ($macro:ident $($first:tt)*) => {
         $macro! {
             [$($first)*]
-            AlterConfigs: AlterConfigsRequest, AlterConfigsResponse;
-            AlterPartitionReassignments: AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse;
-            ApiVersions: ApiVersionsRequest, ApiVersionsResponse;
-            CreatePartitions: CreatePartitionsRequest, CreatePartitionsResponse;
-            CreateTopics: CreateTopicsRequest, CreateTopicsResponse;
-            DeleteGroups: DeleteGroupsRequest, DeleteGroupsResponse;
-            DeleteRecords: DeleteRecordsRequest, DeleteRecordsResponse;
-            DeleteTopics: DeleteTopicsRequest, DeleteTopicsResponse;
-            DescribeAcls: DescribeAclsRequest, DescribeAclsResponse;
-            DescribeClientQuotas: DescribeClientQuotasRequest, DescribeClientQuotasResponse;
-            DescribeCluster: DescribeClusterRequest, DescribeClusterResponse;
-            DescribeConfigs: DescribeConfigsRequest, DescribeConfigsResponse;
-            DescribeGroups: DescribeGroupsRequest, DescribeGroupsResponse;
-            DescribeLogDirs: DescribeLogDirsRequest, DescribeLogDirsResponse;
-            DescribeProducers: DescribeProducersRequest, DescribeProducersResponse;
-            DescribeTopicPartitions: DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse;
-            ElectLeaders: ElectLeadersRequest, ElectLeadersResponse;
-            Fetch: FetchRequest, FetchResponse;
-            FindCoordinator: FindCoordinatorRequest, FindCoordinatorResponse;
-            Heartbeat: HeartbeatRequest, HeartbeatResponse;
-            IncrementalAlterConfigs: IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
-            InitProducerId: InitProducerIdRequest, InitProducerIdResponse;
-            JoinGroup: JoinGroupRequest, JoinGroupResponse;
-            LeaveGroup: LeaveGroupRequest, LeaveGroupResponse;
-            ListGroups: ListGroupsRequest, ListGroupsResponse;
-            ListOffsets: ListOffsetsRequest, ListOffsetsResponse;
-            ListPartitionReassignments: ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse;
-            Metadata: MetadataRequest, MetadataResponse;
-            OffsetCommit: OffsetCommitRequest, OffsetCommitResponse;
-            OffsetDelete: OffsetDeleteRequest, OffsetDeleteResponse;
-            OffsetFetch: OffsetFetchRequest, OffsetFetchResponse;
-            OffsetForLeaderEpoch: OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse;
-            Produce: ProduceRequest, ProduceResponse;
-            SaslAuthenticate: SaslAuthenticateRequest, SaslAuthenticateResponse;
-            SaslHandshake: SaslHandshakeRequest, SaslHandshakeResponse;
-            SyncGroup: SyncGroupRequest, SyncGroupResponse;
-            UpdateFeatures: UpdateFeaturesRequest, UpdateFeaturesResponse;
+            AlterConfigsRequest, AlterConfigsResponse;
+            AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse;
+            ApiVersionsRequest, ApiVersionsResponse;
+            CreatePartitionsRequest, CreatePartitionsResponse;
+            CreateTopicsRequest, CreateTopicsResponse;
+            DeleteGroupsRequest, DeleteGroupsResponse;
+            DeleteRecordsRequest, DeleteRecordsResponse;
+            DeleteTopicsRequest, DeleteTopicsResponse;
+            DescribeAclsRequest, DescribeAclsResponse;
+            DescribeClientQuotasRequest, DescribeClientQuotasResponse;
+            DescribeClusterRequest, DescribeClusterResponse;
+            DescribeConfigsRequest, DescribeConfigsResponse;
+            DescribeGroupsRequest, DescribeGroupsResponse;
+            DescribeLogDirsRequest, DescribeLogDirsResponse;
+            DescribeProducersRequest, DescribeProducersResponse;
+            DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse;
+            ElectLeadersRequest, ElectLeadersResponse;
+            FetchRequest, FetchResponse;
+            FindCoordinatorRequest, FindCoordinatorResponse;
+            HeartbeatRequest, HeartbeatResponse;
+            IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
+            InitProducerIdRequest, InitProducerIdResponse;
+            JoinGroupRequest, JoinGroupResponse;
+            LeaveGroupRequest, LeaveGroupResponse;
+            ListGroupsRequest, ListGroupsResponse;
+            ListOffsetsRequest, ListOffsetsResponse;
+            ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse;
+            MetadataRequest, MetadataResponse;
+            OffsetCommitRequest, OffsetCommitResponse;
+            OffsetDeleteRequest, OffsetDeleteResponse;
+            OffsetFetchRequest, OffsetFetchResponse;
+            OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse;
+            ProduceRequest, ProduceResponse;
+            SaslAuthenticateRequest, SaslAuthenticateResponse;
+            SaslHandshakeRequest, SaslHandshakeResponse;
+            SyncGroupRequest, SyncGroupResponse;
+            UpdateFeaturesRequest, UpdateFeaturesResponse;
         }
     };
 }
@@ -58,7 +58,7 @@ macro_rules! for_every_message {
 macro_rules! call_each {
     (
         [$check:ident $arguments:tt]
-        $($key:ident: $request:ident, $response:ident;)*
+        $($request:ident, $response:ident;)*
     ) => {{$(
         $check::<$crate::$request> $arguments;
         $check::<$crate::$response> $arguments;
@@ -69,13 +69,14 @@ pub(super) use {call_each, for_every_api, for_every_message};
 #[test]
 fn no_api_is_left_out() {
     macro_rules! keys {
-        ([] $($key:ident: $request:ident, $response:ident;)*) => {
-            vec![$(ApiKey::$key),*]
+        ([] $($request:ident, $response:ident;)*) => {
+            vec![$($request::KEY, $response::KEY),*]
         };
     }
     let mut listed: Vec<ApiKey> = for_every_api!(keys);
     listed.sort();
-    assert_eq!(listed, ApiKey::ALL);
+    let pairs: Vec<ApiKey> = ApiKey::ALL.iter().flat_map(|key| [*key, *key]).collect();
+    assert_eq!(listed, pairs);
 }
 
 #[test]

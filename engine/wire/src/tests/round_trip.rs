@@ -4,6 +4,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::{
+    cases,
     every_message::{call_each, for_every_api, for_every_message},
     sample::{Sample, Source},
 };
@@ -15,9 +16,8 @@ pub(super) fn encoded(message: &impl Message, version: i16) -> Bytes {
     out.finish().unwrap().concat().into()
 }
 
-/// Without a memory budget, which is tested in `hostile.rs`.
 pub(super) fn decoded<M: Message>(frame: Bytes, version: i16) -> (M, usize) {
-    let mut r = Reader::with_memory(frame, usize::MAX);
+    let mut r = Reader::new(frame);
     let message = M::decode(&mut r, version)
         .unwrap_or_else(|e| panic!("{:?} version {version}: {e}", M::KEY));
     (message, r.remaining())
@@ -33,7 +33,7 @@ fn round_trip<M: Message + Sample>(seed: u64) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn every_message_in_every_version(seed: u64) {
@@ -81,7 +81,7 @@ fn frames_both_ways() {
         }
     }
     macro_rules! every {
-        ([] $($key:ident: $request:ident, $response:ident;)*) => {
+        ([] $($request:ident, $response:ident;)*) => {
             $(both_ways::<$request>();)*
         };
     }
