@@ -7,5 +7,6 @@ pub mod clock;
 pub mod config;
 pub mod limits;
 pub mod net;
+pub mod partition;
 pub mod ring;
 pub mod types;

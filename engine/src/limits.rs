@@ -76,3 +76,28 @@ pub const CONNECTION_STALL_MS_MAX: u64 = 30_000;
 
 /// Buffers gathered into one send call. Full: the next answers travel in the next call.
 pub const ANSWER_BUFFERS_PER_SEND_MAX: usize = 512;
+
+/// Last batches of a producer that are remembered, so that a repeated one is recognised. Kafka's
+/// five: clients keep at most five requests in flight when idempotent. Full: the oldest is forgotten.
+pub const PRODUCER_BATCHES_MAX: usize = 5;
+
+/// Idempotent producers remembered by one partition. Full: those silent for
+/// [`PRODUCER_KEPT_MS_MIN`] are forgotten; if none is, a new producer gets the retriable
+/// THROTTLING_QUOTA_EXCEEDED.
+pub const PRODUCERS_PER_PARTITION_MAX: usize = 5_000;
+
+/// Idempotent producers remembered by all partitions of a shard (about 250 bytes each). Full: as
+/// [`PRODUCERS_PER_PARTITION_MAX`].
+pub const PRODUCERS_PER_SHARD_MAX: usize = 200_000;
+
+/// A producer heard of within this time is never forgotten to make room: five times the two minutes
+/// for which clients repeat a batch by default (`delivery.timeout.ms`).
+pub const PRODUCER_KEPT_MS_MIN: i64 = 600_000;
+
+/// Bytes that one batch may have after decompression, where the broker has to look inside (time
+/// lookups, legacy clients). Over: that batch counts as unreadable for the lookup.
+pub const DECOMPRESSED_BATCH_BYTES_MAX: usize = 64 << 20;
+
+/// Fetch requests of one partition that wait for data. Full: the fetch is answered at once with what
+/// there is.
+pub const FETCH_WAITERS_PER_PARTITION_MAX: usize = 10_000;

@@ -1,4 +1,4 @@
-//! The header of a record batch v2 (magic 2) and the only three ways a broker may change it.
+//! The header of a record batch v2 (magic 2) and the few ways a broker may change it.
 //! Never looks at the records: see `records.rs`.
 //!
 //! ```text
@@ -285,6 +285,13 @@ pub fn add_sequence(sequence: i32, delta: i32) -> i32 {
     i32::try_from(sum).expect("a remainder of 2^31 fits")
 }
 
+/// `sequence - delta` in the same circle: the base sequence of a batch, from its last.
+pub fn subtract_sequence(sequence: i32, delta: i32) -> i32 {
+    let difference = i64::from(sequence) - i64::from(delta);
+    let wrapped = difference.rem_euclid(i64::from(i32::MAX) + 1);
+    i32::try_from(wrapped).expect("a remainder of 2^31 fits")
+}
+
 /// The CRC-32C a batch should carry. `batch` is one whole batch.
 pub fn compute_crc(batch: &[u8]) -> u32 {
     crc32c::crc32c(&batch[ATTRIBUTES_AT..])
@@ -313,6 +320,12 @@ pub fn set_base_offset_and_epoch(batch: &mut [u8], base_offset: i64, leader_epoc
 pub fn set_log_append_time(batch: &mut [u8], timestamp_ms: i64) {
     let attributes = get_i16(batch, ATTRIBUTES_AT) | TIMESTAMP_TYPE_BIT;
     put(batch, ATTRIBUTES_AT, attributes.to_be_bytes());
+    set_max_timestamp(batch, timestamp_ms);
+}
+
+/// Corrects a `max_timestamp` that does not fit the records, and sets the CRC anew. `batch` is one
+/// whole batch.
+pub fn set_max_timestamp(batch: &mut [u8], timestamp_ms: i64) {
     put(batch, MAX_TIMESTAMP_AT, timestamp_ms.to_be_bytes());
     set_crc(batch);
 }
@@ -392,6 +405,8 @@ mod tests {
         assert_eq!(add_sequence(i32::MAX, 1), 0);
         assert_eq!(add_sequence(i32::MAX - 1, 3), 1);
         assert_eq!(add_sequence(5, 0), 5);
+        assert_eq!(subtract_sequence(1, 3), i32::MAX - 1);
+        assert_eq!(subtract_sequence(5, 5), 0);
     }
 
     #[test]
