@@ -94,6 +94,9 @@ pub fn encode_response<M: Message>(
 /// For clients: correlation id and body of a response frame (without its 4-byte size) to a request
 /// of type `R` sent in `version`.
 ///
+/// An ApiVersions request in a version that the broker does not know is answered in version 0
+/// (KIP-511), so for that API version 0 is tried too.
+///
 /// # Errors
 /// The frame is not such a response.
 pub fn decode_response<R: Request>(
@@ -102,5 +105,10 @@ pub fn decode_response<R: Request>(
 ) -> Result<(i32, R::Response), DecodeError> {
     let mut r = Reader::new(frame);
     let correlation_id = read_response_header(&mut r, R::KEY.response_header_version(version))?;
-    Ok((correlation_id, R::Response::decode(&mut r, version)?))
+    let body = r.into_rest();
+    let mut response = R::Response::decode(&mut Reader::new(body.clone()), version);
+    if response.is_err() && R::KEY == ApiKey::ApiVersions {
+        response = R::Response::decode(&mut Reader::new(body), 0);
+    }
+    Ok((correlation_id, response?))
 }
