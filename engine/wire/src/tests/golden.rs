@@ -365,7 +365,7 @@ fn describe_log_dirs_0_and_describe_acls_0() {
 fn an_unknown_version_of_api_versions_is_answered_in_version_0() {
     let parts = api_versions::encode_unsupported_version(7);
     let expected = bytes("00000010 00000007 0023 00000001 0012 0000 0004");
-    assert_eq!(parts, [expected.clone()]);
+    assert_eq!(parts, std::slice::from_ref(&expected));
 
     let (id, response) = decode_response::<ApiVersionsRequest>(expected.slice(4..), 4).unwrap();
     assert_eq!((id, response.error_code), (7, ErrorCode::UnsupportedVersion.code()));
