@@ -9,4 +9,5 @@ pub mod limits;
 pub mod net;
 pub mod partition;
 pub mod ring;
+pub mod shard;
 pub mod types;
