@@ -143,9 +143,7 @@ impl Rules<'_> {
             }
             Change::Delete(ids) => each(ids, |id| delete(&mut next, id)),
             Change::Grow(topics) => each(topics, |topic| self.grow(&mut next, &topic)),
-            Change::Configure(changes) => {
-                each(changes, |change| self.configure(&mut next, change))
-            }
+            Change::Configure(changes) => each(changes, |change| self.configure(&mut next, change)),
             Change::ReserveProducerIds => {
                 Outcome::ProducerIds(next.reserve_producer_ids(PRODUCER_ID_BLOCK))
             }
@@ -193,9 +191,8 @@ impl Rules<'_> {
     /// Replicas are counted in nodes, and there is one.
     fn check_replicas(&self, new: &NewTopic) -> Result<(), Refusal> {
         if new.assignments.is_empty() {
-            let factor = new
-                .replication_factor
-                .unwrap_or_else(|| self.number("topic.replication.factor"));
+            let factor =
+                new.replication_factor.unwrap_or_else(|| self.number("topic.replication.factor"));
             return match factor {
                 1 => Ok(()),
                 _ => Err(Refusal::new(
@@ -347,7 +344,9 @@ fn checked_overrides(configs: &[(Str, Option<Str>)]) -> Result<TopicOverrides, R
     let mut overrides = TopicOverrides::new();
     for (name, value) in configs {
         let Some(value) = value else {
-            return Err(invalid_config(format!("Null value not supported for topic config {name}")));
+            return Err(invalid_config(format!(
+                "Null value not supported for topic config {name}"
+            )));
         };
         let canonical = check_override(name, value).map_err(invalid_config)?;
         overrides.insert(name.as_str().to_owned(), canonical);

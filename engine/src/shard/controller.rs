@@ -1,21 +1,17 @@
 //! The node's controller, on shard 0: takes changes one by one, makes each durable, then shows it
 //! to all shards. Owns the order of changes; the rules are in `shard/change.rs`.
 
-use std::{io, path::PathBuf, rc::Rc, sync::Arc, time::Duration};
+use std::{io, rc::Rc, sync::Arc, time::Duration};
 
 use kafka_wire::{ErrorCode, Uuid};
 
-use crate::{
-    clock,
-    config::BrokerConfig,
-    limits::CONTROL_APPLY_WAIT_MS_MAX,
-    ring::disk::Disk,
-};
+use crate::{clock, config::ConfigError, limits::CONTROL_APPLY_WAIT_MS_MAX, ring::disk::Disk};
 
 use super::{
     change::{Change, Outcome, Refusal, Rules},
-    exchange::{ControlReply, ControlRequest, Exchange},
+    exchange::{ControlReply, ControlRequest},
     metadata::Metadata,
+    node::Node,
     signal::Signal,
     store,
 };
@@ -24,11 +20,9 @@ use super::{
 const APPLY_POLL: Duration = Duration::from_millis(5);
 
 /// The controller. One per node; runs until dropped.
-pub struct Controller<D: Disk> {
+pub(super) struct Controller<D: Disk> {
     disk: D,
-    dir: PathBuf,
-    config: Arc<BrokerConfig>,
-    exchange: Arc<Exchange>,
+    node: Arc<Node>,
     /// Raised when shard 0 is woken: a request came or a shard caught up.
     woken: Rc<Signal>,
     /// The newest durable metadata. May be ahead of what shards see by producer ids only.
@@ -38,25 +32,42 @@ pub struct Controller<D: Disk> {
 }
 
 impl<D: Disk> Controller<D> {
-    /// A controller over the metadata that `exchange` holds.
-    pub fn new(
+    /// Reads the metadata from the disk (or makes the first one), puts every partition on a shard
+    /// that exists, and shows the result to all shards.
+    pub(super) async fn open(
         disk: D,
-        dir: PathBuf,
-        config: Arc<BrokerConfig>,
-        exchange: Arc<Exchange>,
+        node: Arc<Node>,
         woken: Rc<Signal>,
-    ) -> Self {
-        let metadata = Metadata::clone(&exchange.metadata());
-        Self { disk, dir, config, exchange, woken, metadata, failed: None }
+    ) -> Result<Self, ConfigError> {
+        let found = store::load(&disk, &node.data_dir, &node.config.settings).await?;
+        let current = found.unwrap_or_default();
+        let replaced = current.replaced(node.config.shards);
+        let is_first = current.version() == 0;
+        let metadata = match replaced {
+            Some(replaced) => replaced,
+            None if is_first => current.begin_change(),
+            None => current.clone(),
+        };
+        if metadata.version() != current.version() {
+            store::save(&disk, &node.data_dir, &metadata).await.map_err(|error| {
+                ConfigError::new(
+                    format!("cannot write the metadata in {}: {error}", node.data_dir.display()),
+                    "the broker keeps its topics there",
+                    "free space or repair the disk, or choose another --data-dir",
+                )
+            })?;
+        }
+        node.exchange.publish(Arc::new(metadata.clone()));
+        Ok(Self { disk, node, woken, metadata, failed: None })
     }
 
     /// Serves changes for ever.
-    pub async fn run(mut self) {
+    pub(super) async fn run(mut self) {
         loop {
-            while let Some(request) = self.exchange.next_request() {
+            while let Some(request) = self.node.exchange.next_request() {
                 let (from, correlation) = (request.from, request.correlation);
                 let outcome = self.serve(request).await;
-                self.exchange.reply(from, ControlReply { correlation, outcome });
+                self.node.exchange.reply(from, ControlReply { correlation, outcome });
             }
             self.woken.wait().await;
         }
@@ -64,7 +75,8 @@ impl<D: Disk> Controller<D> {
 
     async fn serve(&mut self, request: ControlRequest) -> Outcome {
         if let Some(reason) = &self.failed {
-            let message = format!("The controller's disk has failed ({reason}); restart the broker.");
+            let message =
+                format!("The controller's disk has failed ({reason}); restart the broker.");
             return Outcome::Failed(Refusal::new(ErrorCode::KafkaStorageError, message));
         }
         let shown = !matches!(request.change, Change::ReserveProducerIds);
@@ -73,13 +85,13 @@ impl<D: Disk> Controller<D> {
             return outcome;
         }
         // 1. make it durable
-        if let Err(error) = store::save(&self.disk, &self.dir, &next).await {
+        if let Err(error) = store::save(&self.disk, &self.node.data_dir, &next).await {
             return self.storage_failed(&error);
         }
         self.metadata = next;
         // 2. show it to all shards, and wait until they work by it
         if shown {
-            self.exchange.publish(Arc::new(self.metadata.clone()));
+            self.node.exchange.publish(Arc::new(self.metadata.clone()));
             if self.wait_applied().await {
                 // 3. the files of deleted topics are gone: the next change forgets them
                 self.metadata.forget_deleted();
@@ -91,16 +103,16 @@ impl<D: Disk> Controller<D> {
     fn decide(&self, change: Change) -> (Metadata, Outcome) {
         let mut new_id = || Uuid(uuid::Uuid::new_v4().into_bytes());
         let mut rules = Rules {
-            settings: &self.config.settings,
-            shards: self.config.shards,
-            node_id: self.config.node_id,
+            settings: &self.node.config.settings,
+            shards: self.node.config.shards,
+            node_id: self.node.config.node_id,
             new_id: &mut new_id,
         };
         rules.apply(&self.metadata, change)
     }
 
     fn storage_failed(&mut self, error: &io::Error) -> Outcome {
-        tracing::error!(%error, dir = %self.dir.display(), "metadata could not be written");
+        tracing::error!(%error, dir = %self.node.data_dir.display(), "metadata could not be written");
         // A full disk wrote nothing that counts, and passes; anything else may have lied.
         if error.kind() != io::ErrorKind::StorageFull {
             self.failed = Some(error.to_string());
@@ -112,7 +124,7 @@ impl<D: Disk> Controller<D> {
     async fn wait_applied(&self) -> bool {
         let version = self.metadata.version();
         let deadline = clock::now() + Duration::from_millis(CONTROL_APPLY_WAIT_MS_MAX);
-        while !self.exchange.is_applied(version) {
+        while !self.node.exchange.is_applied(version) {
             if clock::now() >= deadline {
                 tracing::warn!(version, "a shard is slow to take up new metadata");
                 return false;

@@ -29,15 +29,22 @@ const FORMAT: u32 = 1;
 const FORMAT_KEY: &str = "ringlog.format";
 const LOCK_FILE: &str = ".lock";
 
-/// A data folder in use by this process; dropping it lets another process in.
-#[derive(Debug)]
-pub struct DataDir {
+/// Whose folder it is.
+#[derive(Clone, Debug)]
+pub struct Identity {
     /// The folder.
     pub path: PathBuf,
     /// The id of the cluster, made at the first start.
     pub cluster_id: String,
     /// The id of this folder (KIP-858), made at the first start.
     pub directory_id: Uuid,
+}
+
+/// A data folder in use by this process; dropping it lets another process in.
+#[derive(Debug)]
+pub struct DataDir {
+    /// Whose it is.
+    pub identity: Identity,
     _lock: OwnedFd,
 }
 
@@ -57,7 +64,11 @@ impl DataDir {
         };
         if meta.node_id != node_id {
             return Err(ConfigError::new(
-                format!("{} belongs to node {}, not to node {node_id}", path.display(), meta.node_id),
+                format!(
+                    "{} belongs to node {}, not to node {node_id}",
+                    path.display(),
+                    meta.node_id
+                ),
                 "a node that takes another one's data would answer with its records",
                 format!("start with --node-id {}, or choose another --data-dir", meta.node_id),
             ));
@@ -70,12 +81,9 @@ impl DataDir {
                 "choose another --data-dir",
             )
         })?;
-        Ok(Self { path: path.to_owned(), cluster_id: meta.cluster_id, directory_id, _lock: lock })
-    }
-
-    /// Where the partitions' folders are.
-    pub fn partitions(&self) -> PathBuf {
-        self.path.join(PARTITIONS_DIR)
+        let identity =
+            Identity { path: path.to_owned(), cluster_id: meta.cluster_id, directory_id };
+        Ok(Self { identity, _lock: lock })
     }
 }
 
@@ -191,10 +199,9 @@ fn write_durably(dir: &Path, file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     // 3. rename
     fs::rename(&tmp, file)?;
     // 4. flush the folder, and the one that holds it
-    for dir in [Some(dir), dir.parent().filter(|parent| !parent.as_os_str().is_empty())] {
-        if let Some(dir) = dir {
-            OpenOptions::new().read(true).open(dir)?.sync_all()?;
-        }
+    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+    for dir in [Some(dir), parent].into_iter().flatten() {
+        OpenOptions::new().read(true).open(dir)?.sync_all()?;
     }
     Ok(())
 }
@@ -244,11 +251,11 @@ mod tests {
         let temp = TempDir::new("identity");
         let path = temp.0.join("new");
         let first = DataDir::open(&path, 7, ids()).unwrap();
-        let cluster = first.cluster_id.clone();
+        let cluster = first.identity.cluster_id.clone();
         drop(first);
         let again = DataDir::open(&path, 7, || unreachable!("no new ids")).unwrap();
-        assert_eq!(again.cluster_id, cluster);
-        assert_eq!(again.directory_id, Uuid([2; 16]));
+        assert_eq!(again.identity.cluster_id, cluster);
+        assert_eq!(again.identity.directory_id, Uuid([2; 16]));
         drop(again);
         let error = DataDir::open(&path, 8, ids()).unwrap_err();
         assert!(error.fix.contains("--node-id 7"), "{error}");

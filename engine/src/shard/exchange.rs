@@ -21,24 +21,24 @@ pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// A change on its way to the controller.
 #[derive(Debug)]
-pub struct ControlRequest {
+pub(super) struct ControlRequest {
     /// The shard that asks.
-    pub from: u16,
+    pub(super) from: u16,
     /// Comes back in the answer.
-    pub correlation: u64,
+    pub(super) correlation: u64,
     /// What to change.
-    pub change: Change,
+    pub(super) change: Change,
     /// Only say what would happen.
-    pub validate_only: bool,
+    pub(super) validate_only: bool,
 }
 
 /// The controller's answer.
 #[derive(Debug)]
-pub struct ControlReply {
+pub(super) struct ControlReply {
     /// Of the request.
-    pub correlation: u64,
+    pub(super) correlation: u64,
     /// What became of it.
-    pub outcome: Outcome,
+    pub(super) outcome: Outcome,
 }
 
 /// Shared by all shards of the process.

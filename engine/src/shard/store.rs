@@ -184,7 +184,8 @@ mod tests {
 
     fn sample() -> Metadata {
         let configs = vec![(Str::from("retention.ms"), Some(Str::from("5000")))];
-        let topic = NewTopic { name: "t".into(), partitions: Some(3), configs, ..Default::default() };
+        let topic =
+            NewTopic { name: "t".into(), partitions: Some(3), configs, ..Default::default() };
         let metadata = apply(&Metadata::default(), Change::Create(vec![topic]));
         apply(&metadata, Change::ReserveProducerIds)
     }

@@ -1,0 +1,6 @@
+//! Handlers fed with frames, on the simulated disk: every API, every version.
+
+mod admin;
+mod configs;
+mod fixture;
+mod protocol;
