@@ -27,8 +27,14 @@ use self::{
 };
 use crate::{config::ConfigError, ring::disk::Disk};
 
-/// Runs a task beside the caller, on the shard's thread.
-pub type Spawner = Rc<dyn Fn(LocalBoxFuture<'static, ()>)>;
+/// What the executor does for a shard. Tests give their own.
+#[derive(Clone)]
+pub struct Runtime {
+    /// Runs a task beside the caller, on the shard's thread.
+    pub spawn: Rc<dyn Fn(LocalBoxFuture<'static, ()>)>,
+    /// Waits; a millisecond more does not matter.
+    pub sleep: Rc<dyn Fn(Duration) -> LocalBoxFuture<'static, ()>>,
+}
 
 /// One shard. Cheap to clone; stays on its thread.
 pub struct Shard<D: Disk>(Rc<Inner<D>>);
@@ -43,7 +49,7 @@ struct Inner<D: Disk> {
     node: Arc<Node>,
     index: u16,
     disk: D,
-    spawner: Spawner,
+    runtime: Runtime,
     control: Control,
     /// Raised at every wake: the controller of shard 0 looks for requests and progress.
     controller_woken: Rc<Signal>,
@@ -55,13 +61,13 @@ struct Inner<D: Disk> {
 
 impl<D: Disk> Shard<D> {
     /// Shard `index` of `node`. Serves nothing before [`Shard::start`].
-    pub fn new(node: Arc<Node>, index: u16, disk: D, spawner: Spawner) -> Self {
+    pub fn new(node: Arc<Node>, index: u16, disk: D, runtime: Runtime) -> Self {
         Self(Rc::new(Inner {
             control: Control::new(Arc::clone(&node), index),
             node,
             index,
             disk,
-            spawner,
+            runtime,
             controller_woken: Rc::default(),
             metadata_woken: Signal::default(),
             producer_ids: RefCell::new(0..0),
@@ -124,12 +130,13 @@ impl<D: Disk> Shard<D> {
 
     /// Sleeps on this shard's clock.
     pub async fn sleep(&self, duration: Duration) {
-        self.0.disk.sleep(duration).await;
+        (self.0.runtime.sleep)(duration).await;
     }
 
     async fn open_controller(&self) -> Result<Controller<D>, ConfigError> {
         let node = Arc::clone(&self.0.node);
-        Controller::open(self.0.disk.clone(), node, Rc::clone(&self.0.controller_woken)).await
+        let (disk, runtime) = (self.0.disk.clone(), self.0.runtime.clone());
+        Controller::open(disk, runtime, node, Rc::clone(&self.0.controller_woken)).await
     }
 
     async fn follow_metadata(self) {
@@ -145,6 +152,6 @@ impl<D: Disk> Shard<D> {
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + 'static) {
-        (self.0.spawner)(Box::pin(task));
+        (self.0.runtime.spawn)(Box::pin(task));
     }
 }

@@ -8,6 +8,7 @@ use kafka_wire::{ErrorCode, Uuid};
 use crate::{clock, config::ConfigError, limits::CONTROL_APPLY_WAIT_MS_MAX, ring::disk::Disk};
 
 use super::{
+    Runtime,
     change::{Change, Outcome, Refusal, Rules},
     exchange::{ControlReply, ControlRequest},
     metadata::Metadata,
@@ -22,6 +23,7 @@ const APPLY_POLL: Duration = Duration::from_millis(5);
 /// The controller. One per node; runs until dropped.
 pub(super) struct Controller<D: Disk> {
     disk: D,
+    runtime: Runtime,
     node: Arc<Node>,
     /// Raised when shard 0 is woken: a request came or a shard caught up.
     woken: Rc<Signal>,
@@ -36,6 +38,7 @@ impl<D: Disk> Controller<D> {
     /// that exists, and shows the result to all shards.
     pub(super) async fn open(
         disk: D,
+        runtime: Runtime,
         node: Arc<Node>,
         woken: Rc<Signal>,
     ) -> Result<Self, ConfigError> {
@@ -58,7 +61,7 @@ impl<D: Disk> Controller<D> {
             })?;
         }
         node.exchange.publish(Arc::new(metadata.clone()));
-        Ok(Self { disk, node, woken, metadata, failed: None })
+        Ok(Self { disk, runtime, node, woken, metadata, failed: None })
     }
 
     /// Serves changes for ever.
@@ -129,7 +132,7 @@ impl<D: Disk> Controller<D> {
                 tracing::warn!(version, "a shard is slow to take up new metadata");
                 return false;
             }
-            let sleep = std::pin::pin!(self.disk.sleep(APPLY_POLL));
+            let sleep = (self.runtime.sleep)(APPLY_POLL);
             let woken = std::pin::pin!(self.woken.wait());
             futures_util::future::select(sleep, woken).await;
         }

@@ -21,7 +21,7 @@ fn describe(resource_type: i8, name: &str, keys: &[&str]) -> DescribeConfigsRequ
 }
 
 fn value(fixture: &Fixture, key: &str) -> String {
-    let response = fixture.ask(0, 1, &describe(2, "t", &[key]));
+    let response = fixture.ask(0, 4, &describe(2, "t", &[key]));
     response.results[0].configs[0].value.clone().unwrap().into()
 }
 
@@ -82,7 +82,7 @@ fn topics_are_described_with_source_and_synonyms_in_every_version() {
             assert!(row("flush.messages").documentation.as_deref().unwrap().contains("stable"));
         }
     }
-    let unknown = fixture.ask(0, 1, &describe(2, "no", &[]));
+    let unknown = fixture.ask(0, 4, &describe(2, "no", &[]));
     assert_eq!(unknown.results[0].error_code, ErrorCode::UnknownTopicOrPartition.code());
 }
 

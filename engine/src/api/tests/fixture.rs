@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -23,7 +24,7 @@ use crate::{
     api::{self, Answer},
     config::{BrokerConfig, HostFacts, Settings},
     ring::{disk::Disk, sim_disk::SimDisk},
-    shard::{Shard, Spawner, Wake, data_dir::Identity, node::Node},
+    shard::{Runtime, Shard, Wake, data_dir::Identity, node::Node},
 };
 
 pub(super) const CORRELATION: i32 = 4711;
@@ -63,9 +64,9 @@ impl Fixture {
         let ports: Vec<u16> = (0..shards).map(|shard| 9092 + shard).collect();
         let node = Arc::new(Node::new(Arc::new(config), &identity, &ports, wakes.collect()));
         let mut pool = LocalPool::new();
-        let spawner = spawner(pool.spawner());
+        let runtime = runtime(pool.spawner());
         let shards: Vec<_> = (0..shards)
-            .map(|index| Shard::new(Arc::clone(&node), index, disk.clone(), Rc::clone(&spawner)))
+            .map(|index| Shard::new(Arc::clone(&node), index, disk.clone(), runtime.clone()))
             .collect();
         let doorbells = shards.iter().cloned().zip(rung).collect::<Vec<_>>();
         pool.spawner().spawn_local(ring(doorbells)).unwrap();
@@ -144,8 +145,19 @@ fn config(shards: u16, sets: &[&str]) -> BrokerConfig {
     BrokerConfig::new(settings, HostFacts { cpus: 8, memory_bytes: 8 << 30 }).unwrap()
 }
 
-fn spawner(local: LocalSpawner) -> Spawner {
-    Rc::new(move |task| local.spawn_local(task).unwrap())
+fn runtime(local: LocalSpawner) -> Runtime {
+    Runtime {
+        spawn: Rc::new(move |task| local.spawn_local(task).unwrap()),
+        sleep: Rc::new(|duration| Box::pin(sleep(duration))),
+    }
+}
+
+/// Time is counted in turns of the executor: a longer sleep takes more of them, and any sleep more
+/// than a few steps of the disk.
+async fn sleep(duration: Duration) {
+    for _ in 0..200 + 20 * duration.as_millis().min(10_000) {
+        futures_lite::future::yield_now().await;
+    }
 }
 
 /// What the doorbells of the real node do.
