@@ -1,0 +1,80 @@
+//! Owns the reasons a command ends early, each with the operator's facts and its exit code.
+
+use std::io;
+
+use thiserror::Error;
+
+/// Exit code: everything asked for was done and is as wanted.
+pub const EXIT_OK: u8 = 0;
+/// Exit code: the command could not do (all of) what was asked.
+pub const EXIT_FAILED: u8 = 1;
+/// Exit code: the command line was wrong.
+pub const EXIT_USAGE: u8 = 2;
+/// Exit code: the host was read, and something falls short or has drifted.
+pub const EXIT_SHORT: u8 = 3;
+
+/// Why a command ended early. Nothing was changed unless the text says so.
+#[derive(Debug, Error)]
+pub enum TuneError {
+    #[error(
+        "`{command}` changes the host and needs root; nothing was changed.\n  \
+         Run: sudo ringlog-tune {command}\n  `check`, `plan`, `explain` and `measure` work without root."
+    )]
+    NotRoot { command: &'static str },
+    #[error("the recorded tree {path} cannot be opened: {source}")]
+    NoTree { path: String, source: io::Error },
+    #[error("another ringlog-tune is changing this host (lock {path}): {source}")]
+    Locked { path: String, source: io::Error },
+    #[error("there is no item `{id}`; `ringlog-tune explain` lists them all")]
+    UnknownItem { id: String },
+    #[error("CPUs {cores} are not all online here (online: {online})")]
+    UnknownCores { cores: String, online: String },
+    #[error(
+        "the journal {path} is damaged at line {line}: {reason}.\n  Nothing was changed. Lines before \
+         it are whole: `ringlog-tune undo --force` restores those and keeps the damaged file as {path}.damaged"
+    )]
+    DamagedJournal { path: String, line: usize, reason: String },
+    #[error(
+        "the journal {path} was written on another machine ({theirs}, this one is {ours}).\n  Its values \
+         mean nothing here and nothing was changed. Move the file away if it was copied by mistake."
+    )]
+    ForeignJournal { path: String, theirs: String, ours: String },
+    #[error("{path} is no journal of this tool's version {expected}: it says version {found}")]
+    JournalVersion { path: String, found: u32, expected: u32 },
+    #[error("nothing has been applied here: there is no journal at {path}")]
+    NothingApplied { path: String },
+    #[error("the journal {path} could not be written, so nothing was changed: {source}")]
+    JournalWrite { path: String, source: io::Error },
+    #[error("{what} {path}: {source}")]
+    File { what: &'static str, path: String, source: io::Error },
+    #[error("{path} is not one of ours (its first line does not say so); it was left alone")]
+    NotOurs { path: String },
+    #[error("{what}")]
+    Measure { what: String },
+}
+
+/// Turns an error of the system into one that names the file and what was tried.
+pub fn file(what: &'static str, path: &str) -> impl FnOnce(io::Error) -> TuneError {
+    let path = path.to_owned();
+    move |source| TuneError::File { what, path, source }
+}
+
+/// Says in the operator's words why a write to a kernel file was refused.
+pub fn refusal(error: &io::Error) -> String {
+    match error.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
+        Some(rustix::io::Errno::ROFS) => {
+            "the file system is mounted read-only here (a container?); set it on the host"
+                .to_owned()
+        }
+        Some(rustix::io::Errno::ACCESS | rustix::io::Errno::PERM) => {
+            format!("not permitted ({error}); needs root and no lockdown")
+        }
+        Some(rustix::io::Errno::NOENT) => "the file is gone".to_owned(),
+        Some(rustix::io::Errno::IO) => {
+            "the kernel refused (EIO); interrupts managed by the driver cannot be moved".to_owned()
+        }
+        Some(rustix::io::Errno::INVAL) => "the kernel does not accept this value here".to_owned(),
+        Some(rustix::io::Errno::BUSY) => "the driver holds this setting (EBUSY)".to_owned(),
+        _ => error.to_string(),
+    }
+}
