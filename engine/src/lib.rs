@@ -5,6 +5,7 @@
 pub mod api;
 pub mod clock;
 pub mod config;
+pub mod group;
 pub mod limits;
 pub mod net;
 pub mod partition;
