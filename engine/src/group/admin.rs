@@ -1,7 +1,7 @@
 //! DescribeGroups, ListGroups, DeleteGroups, and the end of offsets whose topic is gone or whose
 //! retention has passed (KIP-211).
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -56,9 +56,11 @@ impl Turn<'_> {
     fn bury_with_offsets(&mut self, group: &mut Group, records: &mut Vec<Record>) {
         self.bury(group);
         let mut writer = RecordWriter::default();
-        for (topic, partition, _) in group.offsets.iter() {
-            let key = (&*group.id, &**topic, partition);
-            records.push(writer.offset_tombstone(key).expect(KEY_FITS));
+        for (topic, partitions) in group.offsets.sorted() {
+            for (partition, _) in partitions {
+                let key = (&*group.id, &**topic, partition);
+                records.push(writer.offset_tombstone(key).expect(KEY_FITS));
+            }
         }
         records.push(writer.group_tombstone(&group.id).expect(KEY_FITS));
     }
@@ -83,7 +85,7 @@ impl Turn<'_> {
         groups: &mut Groups,
         partitions: &[(String, i32)],
     ) {
-        let mut by_topic: HashMap<&str, Vec<i32>> = HashMap::new();
+        let mut by_topic: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
         for (topic, partition) in partitions {
             by_topic.entry(topic).or_default().push(*partition);
         }
@@ -136,12 +138,14 @@ impl Turn<'_> {
         }
         let mut writer = RecordWriter::default();
         let mut kept = 0usize;
-        for (topic, partition, committed) in group.offsets.iter() {
-            if self.is_expired(group, topic, committed) {
-                let key = (&*group.id, &**topic, partition);
-                records.push(writer.offset_tombstone(key).expect(KEY_FITS));
-            } else {
-                kept += 1;
+        for (topic, partitions) in group.offsets.sorted() {
+            for (partition, committed) in partitions {
+                if self.is_expired(group, topic, committed) {
+                    let key = (&*group.id, &**topic, partition);
+                    records.push(writer.offset_tombstone(key).expect(KEY_FITS));
+                } else {
+                    kept += 1;
+                }
             }
         }
         if kept == 0 && group.is(State::Empty) && group.pending_join.is_empty() {

@@ -73,13 +73,6 @@ impl Offsets {
         was_there
     }
 
-    /// All offsets, in no order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, i32, &Committed)> {
-        self.topics.iter().flat_map(|(topic, partitions)| {
-            partitions.iter().map(move |(partition, committed)| (topic, *partition, committed))
-        })
-    }
-
     /// All offsets, by topic and partition.
     pub(super) fn sorted(&self) -> Vec<TopicOffsets<'_>> {
         let mut topics: Vec<_> = self

@@ -126,7 +126,7 @@ impl Script {
     }
 
     fn event(&mut self, name: &str, words: &Words<'_>) -> Event {
-        let group_id = words.plain.first().copied().unwrap_or_default().to_owned();
+        let group_id = words.member(0);
         match name {
             "join" => self.join(group_id, words),
             "sync" => self.sync(group_id, words),
