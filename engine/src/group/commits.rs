@@ -256,12 +256,13 @@ pub(super) fn commit_refused(request: &OffsetCommit, error: ErrorCode) -> Answer
     Answer::OffsetCommit(topics.collect())
 }
 
-/// Reads what is durable. A group that is not there has no offsets, which is no error.
+/// Reads what is durable: a group that is being deleted has its offsets until it is gone, for the
+/// deletion may fail. A group that is not there has no offsets, which is no error.
 pub(super) fn fetch(groups: &Groups, request: &OffsetFetch) -> FetchAnswer {
     if request.group_id.len() > GROUP_ID_BYTES_MAX {
         return FetchAnswer { error: ErrorCode::InvalidGroupId, topics: Vec::new() };
     }
-    let group = groups.get(&request.group_id).filter(|group| !group.is(State::Dead));
+    let group = groups.get(&request.group_id);
     let topics = match (&request.topics, group) {
         (Some(topics), _) => topics
             .iter()
