@@ -3,6 +3,7 @@
 //! -> {types, limits, config, metrics}.
 
 pub mod api;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod group;
@@ -10,5 +11,6 @@ pub mod limits;
 pub mod net;
 pub mod partition;
 pub mod ring;
+pub mod server;
 pub mod shard;
 pub mod types;

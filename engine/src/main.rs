@@ -1,3 +1,7 @@
 //! The command line of the broker.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    engine::cli::run(std::env::args_os(), engine::server::start)
+}

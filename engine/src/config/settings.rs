@@ -10,7 +10,7 @@ use super::{
 };
 
 /// Where a value came from; later variants win.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// Built in.
     Default,
@@ -20,6 +20,17 @@ pub enum Source {
     Environment(String),
     /// A flag or `--set`.
     Flag(String),
+}
+
+impl Source {
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Default => 0,
+            Self::File(_) => 1,
+            Self::Environment(_) => 2,
+            Self::Flag(_) => 3,
+        }
+    }
 }
 
 impl std::fmt::Display for Source {
@@ -163,9 +174,8 @@ impl Settings {
             )
         })?;
         let key = key.name.clone();
-        let current = &self.get(&key).source;
-        let wins =
-            *current <= source || matches!((current, &source), (Source::File(_), Source::File(_)));
+        // Within a layer the last word counts.
+        let wins = self.get(&key).source.rank() <= source.rank();
         if wins {
             self.values.insert(key, Setting { value: canonical, source });
         }
