@@ -44,6 +44,8 @@ pub struct BrokerConfig {
     pub advertised_host: String,
     /// `network.connections.max`, of the whole broker.
     pub connections_max: usize,
+    /// `network.connections.idle.max`, in milliseconds.
+    pub connections_idle_max_ms: u64,
     /// `storage.data.dir`.
     pub data_dir: PathBuf,
     /// `storage.direct.io`.
@@ -105,6 +107,7 @@ impl BrokerConfig {
             port: port(&settings, shards)?,
             advertised_host: advertised_host(&settings),
             connections_max: narrow(settings.number("network.connections.max")),
+            connections_idle_max_ms: narrow(settings.number("network.connections.idle.max")),
             data_dir: PathBuf::from(settings.text("storage.data.dir").unwrap_or("ringlog-data")),
             direct_io: settings.flag("storage.direct.io"),
             shards,

@@ -101,3 +101,7 @@ pub const DECOMPRESSED_BATCH_BYTES_MAX: usize = 64 << 20;
 /// Fetch requests of one partition that wait for data. Full: the fetch is answered at once with what
 /// there is.
 pub const FETCH_WAITERS_PER_PARTITION_MAX: usize = 10_000;
+
+/// Length of one request, in bytes; less when the memory budget is small. Over: the connection is
+/// closed.
+pub const FRAME_BYTES_MAX: usize = 16 << 20;

@@ -17,12 +17,14 @@ use std::{cell::RefCell, ops::Range, rc::Rc, sync::Arc, time::Duration};
 use futures_util::future::LocalBoxFuture;
 use kafka_wire::ErrorCode;
 
-pub use self::exchange::{Exchange, Wake};
 use self::{
     change::{Change, Outcome},
     control::Control,
     controller::Controller,
     node::Node,
+};
+pub use self::{
+    exchange::{Exchange, Wake},
     signal::Signal,
 };
 use crate::{config::ConfigError, ring::disk::Disk};

@@ -89,6 +89,13 @@ const ROWS: &[Row] = &[
         "Open connections of the whole broker; more are closed at once.",
     ),
     (
+        "network.connections.idle.max",
+        &[("connections.max.idle.ms", Unit::Own)],
+        Kind::Ms { min: 1000, max: i64::MAX },
+        "600000",
+        "A connection without traffic for this long is closed.",
+    ),
+    (
         "storage.data.dir",
         &[("log.dirs", Unit::Own), ("log.dir", Unit::Own)],
         Kind::Text,

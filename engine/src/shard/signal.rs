@@ -9,14 +9,14 @@ use std::{
 
 /// A flag with at most one waiter.
 #[derive(Debug, Default)]
-pub(super) struct Signal {
+pub struct Signal {
     raised: Cell<bool>,
     waiter: RefCell<Option<Waker>>,
 }
 
 impl Signal {
     /// Raises the flag and wakes the waiter.
-    pub(super) fn raise(&self) {
+    pub fn raise(&self) {
         self.raised.set(true);
         let waiter = self.waiter.borrow_mut().take();
         if let Some(waiter) = waiter {
@@ -25,7 +25,7 @@ impl Signal {
     }
 
     /// Waits until the flag is up, and takes it down. One task at a time.
-    pub(super) async fn wait(&self) {
+    pub async fn wait(&self) {
         poll_fn(|context| {
             if self.raised.take() {
                 return Poll::Ready(());
