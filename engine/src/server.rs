@@ -88,7 +88,8 @@ enum Event {
 /// 0 after a signal, 1 after a failure, 2 when the configuration or the host does not fit.
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line's own output")]
 pub fn start(config: BrokerConfig) -> ExitCode {
-    match run(config, |node| println!("{}", cli::ready_line(node))) {
+    let logging = cli::init_logging(&config).map_err(ServerError::from);
+    match logging.and_then(|()| run(config, |node| println!("{}", cli::ready_line(node)))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("ringlog: {error}");
