@@ -32,7 +32,6 @@ mod property_tests;
 mod script_tests;
 
 pub use coordinator::Coordinator;
-pub use error::ErrorCode;
 pub use records::{Record, RecordError};
 pub use requests::{
     Answer, Append, AppendId, Client, DescribedGroup, DescribedMember, Effects, Event, FetchAnswer,

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use kafka_wire::ErrorCode;
 
 use super::appends::Then;
-use super::error::ErrorCode;
 use super::groups::Groups;
 use super::limits::{EXPIRE_GROUPS_PER_TURN, EXPIRE_RECORDS_PER_TURN, GROUP_ID_BYTES_MAX};
 use super::offsets::Committed;

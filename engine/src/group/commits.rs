@@ -1,8 +1,9 @@
 //! OffsetCommit, OffsetFetch and OffsetDelete: who may, and which records it takes. Offsets change
 //! in `replay.rs` alone, once their records are durable.
 
+use kafka_wire::ErrorCode;
+
 use super::appends::Then;
-use super::error::ErrorCode;
 use super::groups::Groups;
 use super::limits::{
     FETCHES_PER_APPEND_MAX, GROUP_ID_BYTES_MAX, GROUPS_PER_COORDINATOR_MAX,

@@ -2,11 +2,13 @@
 //! Routes events to their handlers and knows the order of things: load, serve, unload.
 //! No I/O, no clock, no randomness: all come in with the event.
 
+use kafka_wire::ErrorCode;
+
 use super::GroupConfig;
 use super::admin;
 use super::appends::{Appends, InFlight, Then};
 use super::commits::{commit_refused, fetch};
-use super::error::ErrorCode;
+use super::error::{of_failed_append, of_failed_commit};
 use super::groups::Groups;
 use super::limits::TIMERS_PER_TURN_MAX;
 use super::records::{Record, RecordError};
@@ -242,7 +244,7 @@ impl Turn<'_> {
     }
 
     fn on_append_failed(&mut self, groups: &mut Groups, append: InFlight, error: ErrorCode) {
-        let group_error = error.of_failed_append();
+        let group_error = of_failed_append(error);
         match append.then {
             Then::Nothing => {}
             Then::Answer(token, answer) => self.answer(token, with_error(answer, error)),
@@ -310,17 +312,17 @@ fn with_error(answer: Answer, error: ErrorCode) -> Answer {
     match answer {
         Answer::OffsetCommit(mut topics) => {
             for (_, outcome) in topics.iter_mut().flat_map(|(_, partitions)| partitions) {
-                *outcome = or_error(*outcome, error.of_failed_commit());
+                *outcome = or_error(*outcome, of_failed_commit(error));
             }
             Answer::OffsetCommit(topics)
         }
         Answer::DeleteGroups(mut groups) => {
             for (_, outcome) in &mut groups {
-                *outcome = or_error(*outcome, error.of_failed_append());
+                *outcome = or_error(*outcome, of_failed_append(error));
             }
             Answer::DeleteGroups(groups)
         }
-        Answer::OffsetDelete(..) => Answer::OffsetDelete(error.of_failed_append(), Vec::new()),
+        Answer::OffsetDelete(..) => Answer::OffsetDelete(of_failed_append(error), Vec::new()),
         other => other,
     }
 }

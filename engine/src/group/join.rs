@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use kafka_wire::ErrorCode;
+
 use super::appends::{Rename, Then};
-use super::error::ErrorCode;
 use super::groups::Groups;
 use super::limits::{
     GROUP_ID_BYTES_MAX, GROUP_INSTANCE_ID_BYTES_MAX, GROUPS_PER_COORDINATOR_MAX,

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use kafka_wire::ErrorCode;
 
 use super::appends::Then;
-use super::error::ErrorCode;
 use super::groups::Groups;
 use super::limits::{GROUP_ID_BYTES_MAX, MEMBER_BYTES_PER_COORDINATOR_MAX};
 use super::requests::{

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
+use kafka_wire::ErrorCode;
 use proptest::prelude::*;
 
 use super::records::{Key, decode_key};
@@ -386,10 +387,10 @@ impl World {
         }
         let mut again = serving(&self.log);
         again.check_invariants();
-        for group in 0..GROUPS.len() {
+        for (group, group_id) in GROUPS.into_iter().enumerate() {
             let mut effects = Effects::default();
             let request =
-                OffsetFetch { group_id: GROUPS[group].into(), topics: None, require_stable: false };
+                OffsetFetch { group_id: group_id.into(), topics: None, require_stable: false };
             again.handle(Event::OffsetFetch(Token(0), request), self.now, &mut effects);
             let Answer::OffsetFetch(answer) = &effects.answers[0].1 else { panic!() };
             assert_eq!(flat(answer), self.offsets_of(group), "what a restart finds");

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use kafka_wire::ErrorCode;
 
 use super::appends::{Rename, Then};
-use super::error::ErrorCode;
 use super::requests::{Answer, SyncAnswer};
 use super::state::{Group, State};
 use super::timers::Timer;

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use kafka_wire::ErrorCode;
 
-use super::error::ErrorCode;
 use super::records::Record;
 
 /// Names a request whose answer may come later. Opaque here; each token is answered exactly once.

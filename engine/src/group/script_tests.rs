@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use bytes::Bytes;
+use kafka_wire::ErrorCode;
 
 use super::records::{Key, decode_group_metadata, decode_key, decode_offset_commit};
 use super::*;

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::error::ErrorCode;
+use kafka_wire::ErrorCode;
+
 use super::members::{Member, read_subscription};
 use super::offsets::Offsets;
 use super::requests::{AppendId, JoinGroup, Token};

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use kafka_wire::ErrorCode;
 
 use super::GroupConfig;
 use super::appends::{Appends, Then};
-use super::error::ErrorCode;
 use super::limits::GROUP_RECORD_BYTES_MAX;
 use super::members::Member;
 use super::records::{GroupMetadataValue, MemberMetadata, Record, RecordError, RecordWriter};
