@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod group;
 pub mod limits;
+pub mod log;
 pub mod net;
 pub mod partition;
 pub mod ring;

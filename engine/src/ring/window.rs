@@ -82,14 +82,12 @@ impl Window {
         Ok(Window(Arc::new(Mapping { memfd, address, mapped_bytes, header_bytes, chunks, free })))
     }
 
-    /// Takes a free chunk whose first `start` bytes stay unused (its content begins at `start`).
-    /// `None` when every chunk is in use.
-    pub fn allocate(&self, start: usize) -> Option<Chunk> {
-        assert!(start <= CHUNK_BYTES, "a chunk starts inside itself");
+    /// Takes a free, empty chunk; `None` when every chunk is in use.
+    pub fn allocate(&self) -> Option<Chunk> {
         let index = self.0.take_free()?;
         self.0.generation(index).fetch_add(1, Ordering::AcqRel);
         let slot = Arc::new(Slot { mapping: Arc::clone(&self.0), index });
-        Some(Chunk { slot, start, filled: start })
+        Some(Chunk { slot, start: 0, filled: 0 })
     }
 
     /// Chunks in the window, free or not.
@@ -181,6 +179,12 @@ pub struct Chunk {
 }
 
 impl Chunk {
+    /// Leaves the first `start` bytes unused: the content of this empty chunk begins there.
+    pub fn begin_at(&mut self, start: usize) {
+        assert!(self.start == self.filled && start < CHUNK_BYTES, "only while it is empty");
+        (self.start, self.filled) = (start, start);
+    }
+
     /// Copies as much of `bytes` as fits behind the content and says how much that was.
     pub fn append(&mut self, bytes: &[u8]) -> usize {
         let count = bytes.len().min(CHUNK_BYTES - self.filled);
