@@ -9,12 +9,10 @@ use crate::{
     ring::disk::{Access, Disk, Durability},
 };
 
-const ZEROS: usize = ZERO_WRITE_BYTES as usize;
-
 #[repr(align(4096))]
-struct Zeros([u8; ZEROS]);
+struct Zeros([u8; ZERO_WRITE_BYTES]);
 
-static ZERO_BYTES: Zeros = Zeros([0; ZEROS]);
+static ZERO_BYTES: Zeros = Zeros([0; ZERO_WRITE_BYTES]);
 
 /// `bytes` zeros in aligned memory; at most one zero write.
 pub(crate) fn zeros(bytes: u64) -> Bytes {
@@ -36,7 +34,7 @@ pub(crate) async fn write_zeros<D: Disk>(
 ) -> io::Result<()> {
     let mut at = from;
     while at < to {
-        let bytes = (to - at).min(ZERO_WRITE_BYTES);
+        let bytes = (to - at).min(ZERO_WRITE_BYTES as u64);
         disk.write(file, at, vec![zeros(bytes)], Durability::Volatile).await?;
         at += bytes;
     }

@@ -406,8 +406,9 @@ impl<D: Disk> Log<D> {
             at += BLOCK;
         }
         while at < dirty_end {
-            let bytes =
-                (dirty_end - at).next_multiple_of(BLOCK).min(crate::limits::ZERO_WRITE_BYTES);
+            let bytes = (dirty_end - at)
+                .next_multiple_of(BLOCK)
+                .min(crate::limits::ZERO_WRITE_BYTES as u64);
             let zeros: Vec<Bytes> = vec![files::zeros(bytes)];
             disk.write(&file, at, zeros, Durability::Stable).await?;
             at += bytes;

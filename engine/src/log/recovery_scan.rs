@@ -135,8 +135,8 @@ impl<D: Disk> Opening<'_, D> {
             if content.is_empty() {
                 break;
             }
-            for (number, piece) in content.chunks(ZERO_WRITE_BYTES as usize).enumerate() {
-                let from = at + number as u64 * ZERO_WRITE_BYTES;
+            for (number, piece) in content.chunks(ZERO_WRITE_BYTES).enumerate() {
+                let from = at + (number * ZERO_WRITE_BYTES) as u64;
                 let kept =
                     usize::try_from(end.saturating_sub(from)).map_or(0, |n| n.min(piece.len()));
                 let dirty = piece[kept..].iter().filter(|byte| **byte != 0).count() as u64;

@@ -9,6 +9,8 @@ use crate::{
     ring::disk::BLOCK_BYTES,
 };
 
+const ZERO_WRITE: u64 = ZERO_WRITE_BYTES as u64;
+
 /// State of one file's zeros.
 #[derive(Default)]
 pub(crate) struct ZeroAhead {
@@ -58,11 +60,11 @@ pub(crate) fn target_bytes(bytes_per_second: u64) -> u64 {
 pub(crate) fn next_range(zeroed: u64, submitted: u64, goal: u64) -> Option<Range<u64>> {
     let writer = submitted.next_multiple_of(BLOCK_BYTES as u64);
     // A writer at the zeros' heels has outrun them: jump ahead and leave it the gap.
-    let from = if writer + ZERO_WRITE_BYTES > zeroed {
-        writer.next_multiple_of(ZERO_WRITE_BYTES) + ZERO_WRITE_BYTES
+    let from = if writer + ZERO_WRITE > zeroed {
+        writer.next_multiple_of(ZERO_WRITE) + ZERO_WRITE
     } else {
         zeroed
     };
-    let to = (from + ZERO_WRITE_BYTES).min(goal / BLOCK_BYTES as u64 * BLOCK_BYTES as u64);
+    let to = (from + ZERO_WRITE).min(goal / BLOCK_BYTES as u64 * BLOCK_BYTES as u64);
     (from < to).then_some(from..to)
 }

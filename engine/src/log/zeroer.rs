@@ -132,5 +132,5 @@ impl<D: Disk> Log<D> {
 
 /// The pause after one zero write that keeps to the budget.
 fn pause() -> Duration {
-    Duration::from_micros(ZERO_WRITE_BYTES * 1_000_000 / ZERO_BYTES_PER_SECOND)
+    Duration::from_micros(ZERO_WRITE_BYTES as u64 * 1_000_000 / ZERO_BYTES_PER_SECOND)
 }

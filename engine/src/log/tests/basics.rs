@@ -18,7 +18,8 @@ fn appended_batches_are_read_back_from_window_and_disk() {
     let log = bench.create(LogConfig::default());
     let mut expected = Vec::new();
     for number in 0..200 {
-        let batch = batch(number, 3, 100 + number as usize * 50, 1000 + number as i64);
+        let batch =
+            batch(number, 3, 100 + usize::try_from(number).unwrap() * 50, number.cast_signed());
         let base = log.log_end().0;
         let ticket = append(&log, &batch);
         bench.run(async { log.wait_flushed(ticket).await.unwrap() });
@@ -38,7 +39,7 @@ fn a_rolled_log_is_read_across_segments_and_opened_again() {
     let log = bench.create(small_segments());
     let mut expected = Vec::new();
     for number in 0..300 {
-        let batch = batch(number, 1, 5000, number as i64);
+        let batch = batch(number, 1, 5000, number.cast_signed());
         let base = log.log_end().0;
         let ticket = append(&log, &batch);
         bench.run(async { log.wait_flushed(ticket).await.unwrap() });
@@ -75,7 +76,7 @@ fn an_unclean_log_is_scanned_and_continued() {
     let log = bench.create(small_segments());
     let mut expected = Vec::new();
     for number in 0..100 {
-        let batch = batch(number, 2, 3000, number as i64);
+        let batch = batch(number, 2, 3000, number.cast_signed());
         let base = log.log_end().0;
         let ticket = append(&log, &batch);
         bench.run(async { log.wait_flushed(ticket).await.unwrap() });
