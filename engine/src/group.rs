@@ -4,7 +4,7 @@
 //! `__consumer_offsets` partition it leads.
 //!
 //! Reading order: `requests` (what is asked), `coordinator` (who handles it), `join`,
-//! `membership`, `rebalance` (the protocol), `commits`, `replay`, `records` (the offsets).
+//! `membership`, `rebalance` (the protocol), `commits`, `replay`, `records` (the offsets), `store` (their batches).
 
 mod admin;
 mod appends;
@@ -23,6 +23,7 @@ pub mod records;
 mod replay;
 mod requests;
 mod state;
+pub mod store;
 mod timers;
 mod turn;
 

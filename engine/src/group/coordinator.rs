@@ -11,7 +11,7 @@ use super::commits::{commit_refused, fetch};
 use super::error::{of_failed_append, of_failed_commit};
 use super::groups::Groups;
 use super::limits::TIMERS_PER_TURN_MAX;
-use super::records::{Record, RecordError};
+use super::records::RecordError;
 use super::replay::{self, Source};
 use super::requests::{
     Answer, AppendId, Effects, Event, FetchAnswer, JoinAnswer, LeaveAnswer, Now, SyncAnswer, Token,
@@ -59,11 +59,11 @@ impl Coordinator {
         }
     }
 
-    /// Applies one record of the log, in order. An error names a record that cannot be read; it
+    /// Applies one record of the log, in order; no value is a tombstone. An error names a record that cannot be read; it
     /// has changed nothing, and the caller may count it and go on, as Kafka does.
-    pub fn replay(&mut self, record: &Record) -> Result<(), RecordError> {
+    pub fn replay(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), RecordError> {
         assert_eq!(self.phase, Phase::Loading, "records are replayed before serving");
-        replay::apply(&mut self.groups, &mut self.totals, record, Source::Log)
+        replay::apply(&mut self.groups, &mut self.totals, key, value, Source::Log)
     }
 
     /// The whole log has been replayed: sessions start, requests are served.
@@ -218,7 +218,7 @@ impl Turn<'_> {
 
     fn on_durable(&mut self, groups: &mut Groups, append: InFlight) {
         for record in &append.records {
-            replay::apply(groups, self.totals, record, Source::Live)
+            replay::apply(groups, self.totals, &record.key, record.value.as_deref(), Source::Live)
                 .expect("our own record can be read");
         }
         match append.then {

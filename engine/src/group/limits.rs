@@ -43,6 +43,12 @@ pub const TOPIC_NAME_BYTES_MAX: usize = 249;
 /// Kafka's answer when the record exceeds `message.max.bytes`.
 pub const GROUP_RECORD_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// Bytes of one record batch that the store builds. More: another batch.
+pub const STORE_BATCH_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes that a batch may have when it is decompressed for replay. More: it cannot be read.
+pub const REPLAY_BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// Appends a coordinator may have handed out and not yet heard about.
 /// One more: `COORDINATOR_NOT_AVAILABLE`, which clients retry.
 pub const APPENDS_IN_FLIGHT_MAX: usize = 16_384;
@@ -75,5 +81,6 @@ pub const TIMERS_PER_TURN_MAX: usize = 4_096;
 pub const TIMER_HEAP_SLACK: usize = 1_024;
 
 const _: () = assert!(GROUP_RECORD_BYTES_MAX <= APPEND_BYTES_IN_FLIGHT_MAX);
+const _: () = assert!(GROUP_RECORD_BYTES_MAX < REPLAY_BATCH_BYTES_MAX);
 const _: () = assert!(MEMBER_METADATA_BYTES_MAX <= GROUP_RECORD_BYTES_MAX);
 const _: () = assert!(OFFSETS_PER_GROUP_MAX <= OFFSETS_PER_COORDINATOR_MAX);

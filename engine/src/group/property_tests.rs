@@ -99,7 +99,7 @@ fn serving(log: &[Record]) -> Coordinator {
     let config = GroupConfig { group_size_max: 4, ..GroupConfig::default() };
     let mut coordinator = Coordinator::new(config);
     for record in log {
-        coordinator.replay(record).unwrap();
+        coordinator.replay(&record.key, record.value.as_deref()).unwrap();
     }
     let now = Now { wall_ms: 1_000_000, monotonic_ms: 0 };
     coordinator.start_serving(now, &mut Effects::default());

@@ -9,8 +9,8 @@ use super::groups::Groups;
 use super::members::{Member, Offer};
 use super::offsets::Committed;
 use super::records::{
-    GroupMetadataValue, Key, MemberMetadata, Record, RecordError, decode_group_metadata,
-    decode_key, decode_offset_commit,
+    GroupMetadataValue, Key, MemberMetadata, RecordError, decode_group_metadata, decode_key,
+    decode_offset_commit,
 };
 use super::state::{Group, State};
 use super::turn::Totals;
@@ -22,15 +22,16 @@ pub(super) enum Source {
     Live,
 }
 
-/// Applies one record. An error leaves everything as it was.
+/// Applies one record; no value is a tombstone. An error leaves everything as it was.
 pub(super) fn apply(
     groups: &mut Groups,
     totals: &mut Totals,
-    record: &Record,
+    key: &[u8],
+    value: Option<&[u8]>,
     source: Source,
 ) -> Result<(), RecordError> {
-    match decode_key(&record.key)? {
-        Key::OffsetCommit { group, topic, partition } => match &record.value {
+    match decode_key(key)? {
+        Key::OffsetCommit { group, topic, partition } => match value {
             Some(value) => {
                 let committed = Committed::from(&decode_offset_commit(value)?);
                 let offsets = &mut groups.get_or_create(group).offsets;
@@ -43,7 +44,7 @@ pub(super) fn apply(
                 }
             }
         },
-        Key::GroupMetadata { group } => match &record.value {
+        Key::GroupMetadata { group } => match value {
             Some(value) if source == Source::Log => {
                 load_group(groups, totals, group, &decode_group_metadata(value)?)?;
             }

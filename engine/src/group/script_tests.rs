@@ -320,7 +320,7 @@ impl Script {
         self.holding = false;
         self.coordinator = Coordinator::new(self.config.clone());
         for record in &self.log {
-            self.coordinator.replay(record).unwrap();
+            self.coordinator.replay(&record.key, record.value.as_deref()).unwrap();
         }
         let mut effects = Effects::default();
         self.coordinator.start_serving(self.now, &mut effects);
