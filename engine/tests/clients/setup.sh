@@ -14,6 +14,8 @@ debian java default-jdk-headless
 debian javac default-jdk-headless
 debian mvn maven
 debian mkfs.ext4 e2fsprogs
+debian go golang-go
+debian npm npm
 python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 if ((${#missing[@]})); then
     apt-get update -qq
@@ -49,9 +51,20 @@ java_programs() {
     javac -Werror -Xlint:all,-processing -cp "$cache/java/lib/*" -d "$cache/java/classes" "$here"/java/*.java
 }
 
+go_programs() {
+    mkdir -p "$cache/go"
+    (cd "$here/go" && go vet ./... && go build -o "$cache/go/" ./franz ./sarama)
+}
+
+# The programs look for node_modules beside themselves.
+node_clients() {
+    npm ci --prefix "$here/node" --no-audit --no-fund --no-update-notifier --loglevel=error
+}
+
 once python "$here/requirements.txt" -- python_clients
 once java-lib "$here/java/pom.xml" -- java_clients
 # java_clients empties the folder the programs are compiled into, hence pom.xml.
-if compgen -G "$here/java/*.java" >/dev/null; then
-    once java-classes "$here/java/pom.xml" "$here"/java/*.java -- java_programs
-fi
+once java-classes "$here/java/pom.xml" "$here"/java/*.java -- java_programs
+once go "$here"/go/go.* "$here"/go/*/*.go -- go_programs
+[[ -d $here/node/node_modules ]] || rm -f "$cache/node.stamp"
+once node "$here"/node/package*.json "$here"/node/snappy/* -- node_clients

@@ -7,3 +7,4 @@ REPOSITORY = CLIENTS.parent.parent.parent
 CACHE = REPOSITORY / ".cache"
 JAVA_LIB = CACHE / "java" / "lib"
 JAVA_CLASSES = CACHE / "java" / "classes"
+GO_PROGRAMS = CACHE / "go"
