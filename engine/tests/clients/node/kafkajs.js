@@ -96,7 +96,7 @@ async function consume(topic, partitions, path) {
 function readUntil(consumer, left, read) {
   return new Promise((resolve, reject) => {
     let timer = setTimeout(() => reject(new Error('nothing read')), SILENCE_MS_MAX);
-    consumer.on(consumer.events.CRASH, (event) => reject(event.payload.error));
+    consumer.on(consumer.events.CRASH, ({ payload }) => payload.restart || reject(payload.error));
     consumer
       .run({
         eachMessage: async ({ partition, message }) => {
