@@ -4,7 +4,7 @@
 //! `__consumer_offsets` partition it leads.
 //!
 //! Reading order: `requests` (what is asked), `coordinator` (who handles it), `join`,
-//! `membership`, `rebalance` (the protocol), `commits`, `replay`, `records` (the offsets), `store` (their batches).
+//! `membership`, `rebalance` (the protocol), `commits`, `replay`, `records`, `store` (the offsets).
 
 mod admin;
 mod appends;
