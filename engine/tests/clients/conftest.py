@@ -1,7 +1,10 @@
 """Options and fixtures: which broker is under test, and how long the run may take."""
 
+from pathlib import Path
+
 import pytest
 from harness.cgroup import MemoryLimit
+from harness.compatibility import Result, page
 from harness.kafka import KafkaBroker
 from harness.ringlog import RinglogBroker
 
@@ -11,6 +14,28 @@ BROKERS = {"ringlog": RinglogBroker, "kafka": KafkaBroker}
 def pytest_addoption(parser):
     parser.addoption("--broker", choices=BROKERS, default="ringlog", help="broker under test")
     parser.addoption("--long", action="store_true", help="heavy settings too")
+    parser.addoption("--compatibility", metavar="FILE", help="write the clients' table there")
+
+
+results = []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Note how each test of a client ended, once: at its call, or where it did not get there."""
+    report = yield
+    client = item.get_closest_marker("client")
+    if client and (report.when == "call" or report.when == "setup" and not report.passed):
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        test = item.originalname or item.name
+        results.append(Result(client.args[0], test, params.get("codec"), report.outcome))
+    return report
+
+
+def pytest_sessionfinish(session):
+    path = session.config.getoption("--compatibility")
+    if path and results:
+        Path(path).write_text(page(session.config.getoption("--broker"), results))
 
 
 def pytest_collection_modifyitems(config, items):

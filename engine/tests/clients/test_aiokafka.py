@@ -10,6 +10,8 @@ from harness.records import CODECS, Record
 
 REQUEST_BYTES_MAX = 1_048_000
 
+pytestmark = pytest.mark.client("aiokafka 0.14.0")
+
 
 class Aiokafka(Client):
     name = "aiokafka"

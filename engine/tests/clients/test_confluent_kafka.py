@@ -5,6 +5,8 @@ from harness.confluent import ConfluentKafka
 from harness.journey import run_journey
 from harness.records import CODECS
 
+pytestmark = pytest.mark.client("confluent-kafka 2.16.1 (librdkafka 2.16.0)")
+
 
 @pytest.mark.parametrize("codec", CODECS)
 def test_journey(broker, codec):

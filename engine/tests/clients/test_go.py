@@ -22,6 +22,12 @@ class Sarama(ProgramClient):
 
 
 @pytest.mark.parametrize("codec", CODECS)
-@pytest.mark.parametrize("client", [FranzGo, Sarama], ids=lambda client: client.name)
+@pytest.mark.parametrize(
+    "client",
+    [
+        pytest.param(FranzGo, id="franz-go", marks=pytest.mark.client("franz-go 1.22.3")),
+        pytest.param(Sarama, id="sarama", marks=pytest.mark.client("Sarama 1.61.1")),
+    ],
+)
 def test_journey(broker, client, codec):
     run_journey(client(broker.address), broker, codec)

@@ -6,6 +6,8 @@ from harness.kafka import java
 from harness.program import ProgramClient
 from harness.records import CODECS
 
+pytestmark = pytest.mark.client("Java client 4.3.0")
+
 
 class JavaClient(ProgramClient):
     name = "java"

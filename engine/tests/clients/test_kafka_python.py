@@ -11,6 +11,8 @@ from kafka.admin import NewTopic
 REQUEST_BYTES_MAX = 1_048_000
 TIMEOUT_SECONDS = 60
 
+pytestmark = pytest.mark.client("kafka-python 3.0.12")
+
 
 class KafkaPython(Client):
     name = "kafka-python"

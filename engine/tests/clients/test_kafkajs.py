@@ -7,6 +7,8 @@ from harness.journey import run_journey
 from harness.paths import CLIENTS
 from harness.program import ProgramClient
 
+pytestmark = pytest.mark.client("KafkaJS 2.2.4")
+
 
 class KafkaJs(ProgramClient):
     name = "kafkajs"

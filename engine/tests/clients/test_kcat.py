@@ -18,6 +18,8 @@ HEADERS = (("journey", b"kcat"), ("empty", b""))
 FORMAT = r"%o %T %p %K %S %h\n%k%s\n"
 TIMEOUT_SECONDS = 90
 
+pytestmark = pytest.mark.client("kcat 1.7.1 (librdkafka 2.0.2)")
+
 
 class Kcat(Client):
     name = "kcat"
