@@ -154,3 +154,14 @@ pub const FETCH_WAITERS_PER_PARTITION_MAX: usize = 10_000;
 /// Length of one request, in bytes; less when the memory budget is small. Over: the connection is
 /// closed.
 pub const FRAME_BYTES_MAX: usize = 16 << 20;
+
+/// Bytes appended to a partition after which its producers are written to a snapshot again, so that
+/// opening it after a crash walks no more than this for them.
+pub const PRODUCER_SNAPSHOT_BYTES: u64 = 64 << 20;
+
+/// The same by time, for a partition with few appends.
+pub const PRODUCER_SNAPSHOT_MS: i64 = 600_000;
+
+/// Longest time until the records of a topic with relaxed flushing become stable and visible to
+/// readers, in milliseconds. Over: `flush.ms` is cut to it.
+pub const RELAXED_FLUSH_MS_MAX: i64 = 50;

@@ -52,7 +52,7 @@ impl ProducerBudget {
 
 /// What to do with a batch that carries a producer id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// Append it, then call [`Producers::appended`].
     Append,
     /// It is in the log already: answer with these offsets and this append time.
@@ -97,7 +97,7 @@ pub enum ProducerError {
 
 /// The producers of one partition.
 #[derive(Debug)]
-pub struct Producers {
+pub(super) struct Producers {
     /// At most [`PRODUCERS_PER_PARTITION_MAX`], each counted in `budget`.
     known: HashMap<ProducerId, Producer>,
     budget: ProducerBudget,
@@ -115,23 +115,19 @@ struct Producer {
 
 impl Producers {
     /// Knows nobody yet.
-    pub fn new(budget: ProducerBudget) -> Self {
+    pub(super) fn new(budget: ProducerBudget) -> Self {
         Self { known: HashMap::new(), budget }
     }
 
     /// Producers remembered.
-    pub fn len(&self) -> usize {
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
         self.known.len()
-    }
-
-    /// True when no producer is remembered.
-    pub fn is_empty(&self) -> bool {
-        self.known.is_empty()
     }
 
     /// Decides about a batch that carries a producer id, before it gets its offset. Changes
     /// nothing but this: when there is no room for a new producer, stale ones are forgotten.
-    pub fn check(
+    pub(super) fn check(
         &mut self,
         header: &RecordBatchHeader,
         now: TimestampMs,
@@ -168,7 +164,7 @@ impl Producers {
     /// Remembers a batch that was given its offsets (those in `header`): after
     /// [`Verdict::Append`], or while the state is rebuilt from the log, where what was accepted
     /// once is taken as it is.
-    pub fn appended(&mut self, header: &RecordBatchHeader, now: TimestampMs) {
+    pub(super) fn appended(&mut self, header: &RecordBatchHeader, now: TimestampMs) {
         let batch = ProducerBatch {
             last_sequence: header.last_sequence(),
             last_offset: header.last_offset(),
@@ -198,7 +194,7 @@ impl Producers {
     }
 
     /// The batches from `log_end` on were given up: their producers will repeat them.
-    pub fn truncate(&mut self, log_end: Offset) {
+    pub(super) fn truncate(&mut self, log_end: Offset) {
         for producer in self.known.values_mut() {
             while producer.batches.back().is_some_and(|batch| batch.last_offset >= log_end.0) {
                 let batch = producer.batches.pop_back().expect("seen above");
@@ -208,7 +204,7 @@ impl Producers {
     }
 
     /// Forgets producers not heard of for `producer.id.expiration.ms`. Returns how many.
-    pub fn expire(&mut self, now: TimestampMs, expiration_ms: i64) -> usize {
+    pub(super) fn expire(&mut self, now: TimestampMs, expiration_ms: i64) -> usize {
         let before = self.known.len();
         self.known.retain(|_, producer| now.0.saturating_sub(producer.heard.0) < expiration_ms);
         let gone = before - self.known.len();
@@ -216,16 +212,21 @@ impl Producers {
         gone
     }
 
-    /// The state as a snapshot file holds it, in the order of producer ids.
-    pub fn snapshot(&self) -> Vec<ProducerEntry> {
+    /// The state as a snapshot file holds it, of the batches below `end` only, in the order of
+    /// producer ids.
+    pub(super) fn snapshot(&self, end: Offset) -> Vec<ProducerEntry> {
+        let below = |producer: &Producer| -> Vec<ProducerBatch> {
+            producer.batches.iter().take_while(|batch| batch.last_offset < end.0).copied().collect()
+        };
         let mut entries: Vec<ProducerEntry> = self
             .known
             .iter()
-            .filter(|(_, producer)| !producer.batches.is_empty())
-            .map(|(producer_id, producer)| ProducerEntry {
+            .map(|(producer_id, producer)| (producer_id, producer, below(producer)))
+            .filter(|(_, _, batches)| !batches.is_empty())
+            .map(|(producer_id, producer, batches)| ProducerEntry {
                 producer_id: producer_id.0,
                 producer_epoch: producer.epoch,
-                batches: producer.batches.iter().copied().collect(),
+                batches,
                 timestamp_ms: producer.heard.0,
                 coordinator_epoch: -1,
                 current_txn_first_offset: None,
@@ -236,7 +237,7 @@ impl Producers {
     }
 
     /// Takes over a snapshot; call before [`Producers::appended`] replays what came after it.
-    pub fn restore(&mut self, entries: Vec<ProducerEntry>, now: TimestampMs) {
+    pub(super) fn restore(&mut self, entries: Vec<ProducerEntry>, now: TimestampMs) {
         for entry in entries {
             let skip = entry.batches.len().saturating_sub(PRODUCER_BATCHES_MAX);
             let batches: VecDeque<_> = entry.batches.into_iter().skip(skip).collect();

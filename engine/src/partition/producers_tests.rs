@@ -213,7 +213,7 @@ proptest! {
                 }
             }
             if restart {
-                let snapshot = script.producers.snapshot();
+                let snapshot = script.producers.snapshot(Offset(i64::MAX));
                 script.producers = Producers::new(ProducerBudget::default());
                 script.producers.restore(snapshot, TimestampMs(1000));
             }

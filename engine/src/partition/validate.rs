@@ -80,7 +80,7 @@ pub enum InvalidBatch {
 
 /// The one batch of `records`, checked, with its timestamps as the topic wants them. Its base
 /// offset and leader epoch are still the client's.
-pub fn validate(
+pub(super) fn validate(
     records: &Bytes,
     policy: &AppendPolicy,
     now: TimestampMs,
