@@ -2,3 +2,5 @@
 
 mod basics;
 mod bench;
+mod faults;
+mod simulation;

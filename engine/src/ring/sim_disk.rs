@@ -71,6 +71,7 @@ struct State {
     stalled: bool,
     /// Calls answered so far; a crash point is one value of it.
     operations: u64,
+    power_off_at: u64,
 }
 
 /// An open file of the simulated disk.
@@ -87,6 +88,7 @@ impl SimDisk {
             turns_max: 3,
             stalled: false,
             operations: 0,
+            power_off_at: u64::MAX,
         })))
     }
 
@@ -131,6 +133,11 @@ impl SimDisk {
         self.0.borrow_mut().turns_max = turns;
     }
 
+    /// The power fails after this many answered calls: later ones never answer.
+    pub fn power_off_at(&self, operations: u64) {
+        self.0.borrow_mut().power_off_at = operations;
+    }
+
     /// Calls answered so far.
     pub fn operations(&self) -> u64 {
         self.0.borrow().operations
@@ -161,9 +168,21 @@ impl SimDisk {
         while matches!(operation, Operation::Write | Operation::Flush) && self.0.borrow().stalled {
             yield_once().await;
         }
+        self.powered().await;
         let state = &mut *self.0.borrow_mut();
         state.operations += 1;
         state.faults.check(operation, path)
+    }
+
+    /// Never returns once the power is off.
+    async fn powered(&self) {
+        let off = {
+            let state = self.0.borrow();
+            state.operations >= state.power_off_at
+        };
+        if off {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Bytes that may still be allocated.
@@ -309,6 +328,7 @@ impl Disk for SimDisk {
     }
 
     async fn sleep(&self, _duration: Duration) {
+        self.powered().await;
         yield_once().await;
     }
 }

@@ -10,7 +10,9 @@ use futures_executor::LocalPool;
 use futures_util::task::LocalSpawnExt;
 use log_format::{Compression, builder::BatchBuilder, records::Headers};
 
-use super::super::{Log, LogConfig, LogShared, RecoveryReport, ShardPaths, Spawner, Ticket};
+use super::super::{
+    Log, LogConfig, LogError, LogShared, RecoveryReport, ShardPaths, Spawner, Ticket,
+};
 use crate::{
     ring::{disk::Disk, sim_disk::SimDisk, window::Window},
     types::{LeaderEpoch, Offset, TimestampMs},
@@ -89,9 +91,9 @@ impl Bench {
         self.pool.run_until_stalled();
     }
 
-    /// Runs one task once.
-    pub(crate) fn step(&mut self) -> bool {
-        self.pool.try_run_one()
+    /// Runs a task beside others.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        self.pool.spawner().spawn_local(task).unwrap();
     }
 
     pub(crate) fn create(&mut self, config: LogConfig) -> Log<SimDisk> {
@@ -99,12 +101,17 @@ impl Bench {
         self.run(async move { Log::create(&shared, Path::new(DIR), config, NOW).await.unwrap() })
     }
 
-    pub(crate) fn open(&mut self, config: LogConfig) -> (Log<SimDisk>, RecoveryReport) {
+    pub(crate) fn try_open(
+        &mut self,
+        config: LogConfig,
+    ) -> Result<(Log<SimDisk>, RecoveryReport), LogError> {
         let shared = self.shared.clone();
         let hint = shared.open_hint(Path::new(DIR));
-        self.run(
-            async move { Log::open(&shared, Path::new(DIR), config, hint, NOW).await.unwrap() },
-        )
+        self.run(async move { Log::open(&shared, Path::new(DIR), config, hint, NOW).await })
+    }
+
+    pub(crate) fn open(&mut self, config: LogConfig) -> (Log<SimDisk>, RecoveryReport) {
+        self.try_open(config).unwrap()
     }
 }
 
