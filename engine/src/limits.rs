@@ -71,6 +71,9 @@ pub const INDEX_FILE_BYTES_MAX: u64 = 64 << 20;
 /// When readers hold more than one part in this many of the window, tail reads are copied.
 pub const WINDOW_PINNED_PART: usize = 2;
 
+/// How far a read looks for the next intact batch behind damage that no index entry bounds.
+pub const RESYNC_BYTES_MAX: u64 = 1 << 20;
+
 /// Files kept for reuse per shard; more are deleted.
 pub const POOL_FILES_MAX: usize = 3;
 /// A file is cut to this before it goes to the pool.

@@ -6,13 +6,13 @@ use std::{io, rc::Rc};
 use bytes::Bytes;
 
 use super::{
-    Log, ReadError, files,
+    Hole, Log, ReadError, files,
     index::SegmentIndex,
     scan::{FoundBatch, ScanError, Scanner},
     segment::{Segment, file_path},
 };
 use crate::{
-    limits::INDEX_FILE_BYTES_MAX,
+    limits::{INDEX_FILE_BYTES_MAX, RESYNC_BYTES_MAX},
     ring::disk::{Access, Disk},
     types::Offset,
 };
@@ -164,35 +164,29 @@ impl<D: Disk> Log<D> {
         let mut expected = segment.base;
         let mut damage: Option<ReadError> = None;
         loop {
-            match scanner.next().await {
-                Ok(Some(found)) => {
-                    let header = &found.batch.header;
-                    // A batch from elsewhere (a misdirected or stale write) is damage as well.
-                    if header.base_offset < expected.0 {
-                        let reason = "its offset is out of order".to_owned();
-                        let position = found.position;
-                        damage = Some(self.corrupt(segment, from, position, reason));
-                        break;
-                    }
-                    expected = Offset(header.next_offset());
-                    if expected > from {
-                        // `from` lies in what was lost, unless this batch holds it.
-                        return match damage {
-                            Some(damage) if header.base_offset > from.0 => Err(damage),
-                            _ => Ok(Some(found)),
-                        };
-                    }
+            let found = match scanner.next().await {
+                // A batch from elsewhere (a misdirected or stale write) is damage as well.
+                Ok(Some(found)) if found.batch.header.base_offset < expected.0 => {
+                    let reason = "its offset is out of order".to_owned();
+                    damage.get_or_insert(self.corrupt(segment, from, found.position, reason));
+                    break;
                 }
-                Ok(None) => break,
+                Ok(found) => found,
                 Err(ScanError::Io(error)) => return Err(self.read_io(segment, error)),
                 Err(ScanError::Bad { position, reason }) => {
-                    let error = self.corrupt(segment, from, position, reason.to_string());
-                    damage.get_or_insert(error);
-                    match self.after_damage(segment, position) {
-                        Some(position) => scanner.seek(position),
-                        None => break,
-                    }
+                    damage.get_or_insert(self.corrupt(segment, from, position, reason.to_string()));
+                    let found = self.step_over(segment, scanner, position, expected).await;
+                    found.map_err(|error| self.read_io(segment, error))?
                 }
+            };
+            let Some(found) = found else { break };
+            expected = Offset(found.batch.header.next_offset());
+            if expected > from {
+                // `from` lies in what was lost, unless this batch holds it.
+                return match damage {
+                    Some(damage) if found.batch.header.base_offset > from.0 => Err(damage),
+                    _ => Ok(Some(found)),
+                };
             }
         }
         // The segment ends before `from`: either a gap, or the rest is lost.
@@ -207,14 +201,23 @@ impl<D: Disk> Log<D> {
         }
     }
 
-    /// Where to go on behind damage at `position`: after a known hole, or at the next index entry.
-    fn after_damage(&self, segment: &Segment<D>, position: u64) -> Option<u64> {
-        let holes = segment.holes.borrow();
-        let hole = holes.iter().find(|hole| (hole.position..hole.end_position).contains(&position));
-        match hole {
-            Some(hole) => Some(hole.end_position),
-            None => segment.index.borrow().as_ref()?.position_after(position),
-        }
+    /// The first intact batch behind damage at `position`: behind the known hole, else found byte
+    /// by byte up to the next index entry.
+    async fn step_over(
+        &self,
+        segment: &Segment<D>,
+        scanner: &mut Scanner<'_, D>,
+        position: u64,
+        expected: Offset,
+    ) -> io::Result<Option<FoundBatch>> {
+        let in_hole = |hole: &&Hole| (hole.position..hole.end_position).contains(&position);
+        let hole_end = segment.holes.borrow().iter().find(in_hole).map(|hole| hole.end_position);
+        let indexed = || segment.index.borrow().as_ref()?.position_after(position);
+        let next = hole_end.or_else(indexed);
+        let until = next.unwrap_or(position.saturating_add(RESYNC_BYTES_MAX));
+        let from = if hole_end.is_some() { until } else { position };
+        scanner.seek(from);
+        scanner.find_next(expected, until.saturating_add(1)).await
     }
 
     /// Asks the segment's index, after loading it if need be.
@@ -268,7 +271,7 @@ impl<D: Disk> Log<D> {
                 Ok(found) => found,
                 Err(ScanError::Io(error)) => return Err(self.read_io(segment, error)),
                 Err(ScanError::Bad { .. }) => {
-                    let found = scanner.find_next(expected).await;
+                    let found = scanner.find_next(expected, u64::MAX).await;
                     found.map_err(|error| self.read_io(segment, error))?
                 }
             };

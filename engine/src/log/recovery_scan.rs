@@ -98,7 +98,7 @@ impl<D: Disk> Opening<'_, D> {
                 None if expected >= expected_end => return Ok((end, expected)),
                 None => {
                     scanner.seek(end);
-                    let next = scanner.find_next(expected).await?;
+                    let next = scanner.find_next(expected, u64::MAX).await?;
                     let next = next.filter(|next| next.batch.header.base_offset < expected_end.0);
                     let to = next.as_ref().map(|next| Offset(next.batch.header.base_offset));
                     let (to, end_position) = (

@@ -107,11 +107,15 @@ impl<'d, D: Disk> Scanner<'d, D> {
         self.position = position;
     }
 
-    /// Looks for the next intact batch behind the bad one, byte by byte, with a base offset of at
-    /// least `offset`. Leaves the scanner there, or at the limit.
-    pub(crate) async fn find_next(&mut self, offset: Offset) -> io::Result<Option<FoundBatch>> {
-        let mut at = self.position + 1;
-        while at < self.limit {
+    /// Looks for the next intact batch from here on, byte by byte, with a base offset of at least
+    /// `offset`, that starts before `until`. Leaves the scanner behind it, or at the limit.
+    pub(crate) async fn find_next(
+        &mut self,
+        offset: Offset,
+        until: u64,
+    ) -> io::Result<Option<FoundBatch>> {
+        let mut at = self.position;
+        while at < self.limit.min(until) {
             self.position = at;
             let head = self.peek(BATCH_HEADER_BYTES).await?;
             let plausible =
