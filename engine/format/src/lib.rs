@@ -11,6 +11,7 @@ pub mod compress;
 pub mod error;
 mod field;
 pub mod index;
+pub mod legacy;
 pub mod meta_properties;
 pub mod producer_snapshot;
 pub mod records;
