@@ -34,40 +34,51 @@ pub const OPENING_PARTITIONS_MAX: usize = 32;
 
 /// Smallest stretch of zeros kept ahead of a log's end: the disk cost of a quiet partition.
 pub const ZERO_AHEAD_BYTES_MIN: u64 = 256 << 10;
+
 /// Largest stretch of zeros kept ahead of a log's end; a faster writer runs into extents that are
 /// allocated but not zeroed, which is slower and as safe.
 pub const ZERO_AHEAD_BYTES_MAX: u64 = 64 << 20;
+
 /// The zeros ahead last this long at the log's present rate.
 pub const ZERO_AHEAD_SECONDS: u64 = 2;
+
 /// One zero write; small, so that it hardly delays a durable write behind it.
 pub const ZERO_WRITE_BYTES: usize = 64 << 10;
+
 /// The zeroer makes its progress stable after this many bytes.
 pub const ZERO_FLUSH_BYTES: u64 = 4 << 20;
+
 /// Zeroing per shard; beyond it the zeroer sleeps, and writers use plain allocated extents.
 pub const ZERO_BYTES_PER_SECOND: u64 = 100 << 20;
 
 /// Bytes of one durable write; what waits beyond goes with the next.
 pub const WRITE_BYTES_MAX: u64 = 1 << 20;
+
 /// A second write of a log opens only when this much is waiting.
 pub const SECOND_WRITE_BYTES_MIN: u64 = 256 << 10;
 
 /// A log goes on in a full segment for this long while the next file is not ready; then appends
 /// wait.
 pub const SEGMENT_OVERRUN_BYTES_MAX: u64 = 16 << 20;
+
 /// Segments end below this: Kafka's index positions are 31 bits.
 pub const SEGMENT_BYTES_MAX: u64 = i32::MAX as u64 - SEGMENT_OVERRUN_BYTES_MAX;
 
 /// One read of the recovery scan.
 pub const SCAN_BYTES: usize = 1 << 20;
+
 /// A batch that claims to be larger is damaged.
 pub const BATCH_BYTES_MAX: usize = 128 << 20;
 
 /// Open files of sealed segments per shard; the one not used for longest is closed.
 pub const OPEN_SEGMENTS_MAX: usize = 256;
+
 /// Memory for indexes of sealed segments per shard; the one not used for longest is dropped.
 pub const INDEX_CACHE_BYTES_MAX: usize = 16 << 20;
+
 /// A larger index file is not read: it is rebuilt from the segment.
 pub const INDEX_FILE_BYTES_MAX: u64 = 64 << 20;
+
 /// When readers hold more than one part in this many of the window, tail reads are copied.
 pub const WINDOW_PINNED_PART: usize = 2;
 
@@ -76,8 +87,10 @@ pub const RESYNC_BYTES_MAX: u64 = 1 << 20;
 
 /// Files kept for reuse per shard; more are deleted.
 pub const POOL_FILES_MAX: usize = 3;
+
 /// A file is cut to this before it goes to the pool.
 pub const POOL_FILE_BYTES_MAX: u64 = 64 << 20;
+
 /// Smaller files are not worth keeping: they are deleted.
 pub const POOL_FILE_BYTES_MIN: u64 = 1 << 20;
 
@@ -168,3 +181,7 @@ pub const PRODUCER_SNAPSHOT_MS: i64 = 600_000;
 /// Longest time until the records of a topic with relaxed flushing become stable and visible to
 /// readers, in milliseconds. Over: `flush.ms` is cut to it.
 pub const RELAXED_FLUSH_MS_MAX: i64 = 50;
+
+/// How old the durable floor of a shard's logs may be, in milliseconds: a restart after a crash
+/// scans what came later.
+pub const CHECKPOINT_MS: u64 = 5_000;

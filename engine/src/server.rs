@@ -31,7 +31,9 @@ use crate::{
         Answering, Service,
         listener::{Door, DoorConfig},
     },
-    ring::{doorbell::Doorbell, driver::Ring, executor, files::UringDisk, probe},
+    ring::{
+        doorbell::Doorbell, driver::Ring, executor, files::UringDisk, probe, window::Window,
+    },
     shard::{Runtime, Shard, Signal, Wake, data_dir::DataDir, node::Node},
 };
 
@@ -41,6 +43,8 @@ const DRAIN_MAX: Duration = Duration::from_millis(2000);
 const STOP_MAX: Duration = Duration::from_millis(4800);
 /// The part of a shard's memory that requests may hold.
 const REQUEST_MEMORY_SHARE: u64 = 4;
+/// The part of a shard's memory that holds the tails of its logs.
+const WINDOW_MEMORY_SHARE: u64 = 2;
 
 /// Why the broker ended before it was told to.
 #[derive(Debug)]
@@ -290,7 +294,8 @@ impl ShardMain {
         let spin = Duration::from_micros(self.node.config.spin_us.into());
         self.drive(&ring, spin);
         let disk = UringDisk::new(ring.clone(), self.node.config.direct_io);
-        let shard = Shard::new(Arc::clone(&self.node), self.index, disk, runtime(&ring));
+        let window = self.window()?;
+        let shard = Shard::new(Arc::clone(&self.node), self.index, disk, window, runtime(&ring));
         let stop = Rc::new(Signal::default());
         executor::spawn(answer_doorbell(
             self.doorbell.clone(),
@@ -305,10 +310,19 @@ impl ShardMain {
             Ok(None)
         };
         if starting.or(stopped).await?.is_some() {
+            shard.start_background();
             self.serve(&ring, &shard, socket, &stop).await;
+            shard.stop().await;
         }
         ring.stop();
         Ok(())
+    }
+
+    /// Memory for the tails of this shard's logs.
+    fn window(&self) -> Result<Window, String> {
+        let bytes = self.node.config.shard_memory_bytes() / WINDOW_MEMORY_SHARE;
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        Window::new(bytes).map_err(|error| format!("cannot make a window of {bytes} bytes: {error}"))
     }
 
     async fn serve(

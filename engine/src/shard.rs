@@ -1,33 +1,53 @@
 //! A shard: the partitions of one core, its view of the metadata, its mailbox to the controller
 //! and its background turns. Knows no request; `api` calls it.
 
+mod background;
 pub mod change;
 mod control;
 mod controller;
 pub mod data_dir;
 mod exchange;
 pub mod fetch_sessions;
+mod folders;
+mod hosting;
 pub mod metadata;
 pub mod node;
 mod signal;
 pub mod store;
+mod view;
 
-use std::{cell::RefCell, ops::Range, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::{RefCell, RefMut},
+    io,
+    ops::Range,
+    path::{Path, PathBuf},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::future::LocalBoxFuture;
-use kafka_wire::ErrorCode;
+use kafka_wire::{ErrorCode, Uuid};
 
 use self::{
     change::{Change, Outcome},
     control::Control,
     controller::Controller,
+    fetch_sessions::FetchSessions,
     node::Node,
+    view::View,
 };
 pub use self::{
     exchange::{Exchange, Wake},
     signal::Signal,
+    view::{Hosted, Miss},
 };
-use crate::{config::ConfigError, ring::disk::Disk};
+use crate::{
+    config::ConfigError,
+    log::{LogShared, ShardPaths},
+    partition::{Partition, ProducerBudget},
+    ring::{disk::Disk, window::Window},
+};
 
 /// What the executor does for a shard. Tests give their own.
 #[derive(Clone)]
@@ -50,8 +70,14 @@ impl<D: Disk> Clone for Shard<D> {
 struct Inner<D: Disk> {
     node: Arc<Node>,
     index: u16,
-    disk: D,
     runtime: Runtime,
+    /// Disk, window and pool of this shard's logs.
+    logs: LogShared<D>,
+    view: RefCell<View<D>>,
+    /// Partitions of topics with relaxed flushing.
+    relaxed: RefCell<Vec<Partition<D>>>,
+    producer_budget: ProducerBudget,
+    fetch_sessions: RefCell<FetchSessions>,
     control: Control,
     /// Raised at every wake: the controller of shard 0 looks for requests and progress.
     controller_woken: Rc<Signal>,
@@ -62,14 +88,20 @@ struct Inner<D: Disk> {
 }
 
 impl<D: Disk> Shard<D> {
-    /// Shard `index` of `node`. Serves nothing before [`Shard::start`].
-    pub fn new(node: Arc<Node>, index: u16, disk: D, runtime: Runtime) -> Self {
+    /// Shard `index` of `node`, with its own window. Serves nothing before [`Shard::start`].
+    pub fn new(node: Arc<Node>, index: u16, disk: D, window: Window, runtime: Runtime) -> Self {
+        let logs = LogShared::new(disk, window, Rc::clone(&runtime.spawn), paths(&node, index));
+        let sessions = FetchSessions::new(node.config.fetch_sessions_max);
         Self(Rc::new(Inner {
             control: Control::new(Arc::clone(&node), index),
             node,
             index,
-            disk,
             runtime,
+            logs,
+            view: RefCell::default(),
+            relaxed: RefCell::default(),
+            producer_budget: ProducerBudget::default(),
+            fetch_sessions: RefCell::new(sessions),
             controller_woken: Rc::default(),
             metadata_woken: Signal::default(),
             producer_ids: RefCell::new(0..0),
@@ -79,6 +111,13 @@ impl<D: Disk> Shard<D> {
     /// Starts the controller (on shard 0), opens this shard's partitions, and begins to follow the
     /// metadata. [`Shard::woken`] must be wired before: other shards wait for shard 0's wake.
     pub async fn start(&self) -> Result<(), ConfigError> {
+        self.load_logs().await.map_err(|error| {
+            ConfigError::new(
+                format!("cannot use {}: {error}", self.0.node.data_dir.display()),
+                "the state of the logs is kept there",
+                "repair the disk or its permissions, or choose another --data-dir",
+            )
+        })?;
         if self.0.index == 0 {
             let controller = self.open_controller().await?;
             self.spawn(controller.run());
@@ -109,6 +148,31 @@ impl<D: Disk> Shard<D> {
         self.0.metadata_woken.raise();
     }
 
+    /// A topic by its name.
+    pub fn topic(&self, name: &str) -> Result<Rc<Hosted<D>>, Miss> {
+        self.0.view.borrow().by_name.get(name).cloned().ok_or(Miss::UnknownTopic)
+    }
+
+    /// A topic by its id.
+    pub fn topic_by_id(&self, id: Uuid) -> Option<Rc<Hosted<D>>> {
+        self.0.view.borrow().by_id.get(&id).cloned()
+    }
+
+    /// All topics.
+    pub fn topics(&self) -> Vec<Rc<Hosted<D>>> {
+        self.0.view.borrow().hosted()
+    }
+
+    /// The fetch sessions of this shard's clients. Not to be held across an await.
+    pub fn fetch_sessions(&self) -> RefMut<'_, FetchSessions> {
+        self.0.fetch_sessions.borrow_mut()
+    }
+
+    /// The disk under this shard.
+    pub fn disk(&self) -> &D {
+        self.0.logs.disk()
+    }
+
     /// Asks the controller for a change and waits until it is durable and all shards work by it.
     pub async fn change(&self, change: Change, validate_only: bool) -> Outcome {
         self.0.control.ask(change, validate_only).await
@@ -135,9 +199,40 @@ impl<D: Disk> Shard<D> {
         (self.0.runtime.sleep)(duration).await;
     }
 
+    /// Makes this shard's own folders and reads what the last run has left.
+    async fn load_logs(&self) -> io::Result<()> {
+        let disk = self.0.logs.disk();
+        let paths = paths(&self.0.node, self.0.index);
+        let checkpoints = paths.checkpoint.parent().expect("it is in a folder").to_owned();
+        let pools = paths.pool_dir.parent().expect("it is in a folder").to_owned();
+        for dir in [&checkpoints, &pools, &paths.pool_dir] {
+            match disk.create_dir(dir).await {
+                Ok(()) => disk.flush_dir(dir.parent().expect("below the data folder")).await?,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.0.logs.load(&self.others(&checkpoints).await?).await
+    }
+
+    /// Checkpoints that may know of partitions which another shard owned before: those of shards
+    /// that are no more, and for a new shard all.
+    async fn others(&self, checkpoints: &Path) -> io::Result<Vec<PathBuf>> {
+        let known = self.0.logs.disk().list(checkpoints).await?;
+        let mut known: Vec<u16> = known
+            .iter()
+            .filter_map(|entry| entry.name.strip_prefix("shard-")?.split('.').next()?.parse().ok())
+            .collect();
+        known.sort_unstable();
+        known.dedup();
+        let is_new = !known.contains(&self.0.index);
+        known.retain(|shard| is_new || *shard >= self.0.node.config.shards);
+        Ok(known.into_iter().map(|shard| paths(&self.0.node, shard).checkpoint).collect())
+    }
+
     async fn open_controller(&self) -> Result<Controller<D>, ConfigError> {
         let node = Arc::clone(&self.0.node);
-        let (disk, runtime) = (self.0.disk.clone(), self.0.runtime.clone());
+        let (disk, runtime) = (self.0.logs.disk().clone(), self.0.runtime.clone());
         Controller::open(disk, runtime, node, Rc::clone(&self.0.controller_woken)).await
     }
 
@@ -150,10 +245,19 @@ impl<D: Disk> Shard<D> {
 
     async fn apply_metadata(&self) {
         let metadata = self.0.node.exchange.metadata();
+        self.host(&metadata).await;
         self.0.node.exchange.set_applied(self.0.index, metadata.version());
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + 'static) {
         (self.0.runtime.spawn)(Box::pin(task));
+    }
+}
+
+/// Where a shard keeps what belongs to all its logs.
+fn paths(node: &Node, shard: u16) -> ShardPaths {
+    ShardPaths {
+        pool_dir: node.data_dir.join("pool").join(format!("shard-{shard}")),
+        checkpoint: node.data_dir.join("checkpoints").join(format!("shard-{shard}")),
     }
 }

@@ -11,6 +11,7 @@ use super::{
     Runtime,
     change::{Change, Outcome, Refusal, Rules},
     exchange::{ControlReply, ControlRequest},
+    folders,
     metadata::Metadata,
     node::Node,
     signal::Signal,
@@ -60,6 +61,16 @@ impl<D: Disk> Controller<D> {
                 )
             })?;
         }
+        let data_dir = node.partitions_dir();
+        folders::put_strays_aside(&disk, &data_dir, &metadata, clock::now_ms()).await.map_err(
+            |error| {
+                ConfigError::new(
+                    format!("cannot tidy {}: {error}", data_dir.display()),
+                    "the partitions are there",
+                    "repair the disk or its permissions, or choose another --data-dir",
+                )
+            },
+        )?;
         node.exchange.publish(Arc::new(metadata.clone()));
         Ok(Self { disk, runtime, node, woken, metadata, failed: None })
     }

@@ -112,37 +112,40 @@ impl Metadata {
         load
     }
 
-    /// Puts every partition on one of `shards` shards; partitions that are on one stay. Returns
-    /// None when nothing moves.
+    /// Puts every partition on one of `shards` shards: those of shards that are no more move, and
+    /// shards without any get some. No other moves: what a shard knows of its logs stays with it.
+    /// Returns None when nothing moves.
     pub fn replaced(&self, shards: u16) -> Option<Self> {
-        let is_lost = |place: &Placement| place.shard >= shards;
         let mut moved = self.clone();
         moved.version += 1;
-        let mut load = vec![0; usize::from(shards)];
-        let places = self.topics.values().flat_map(|topic| &topic.partitions);
-        places.clone().filter(|place| !is_lost(place)).for_each(|place| {
-            load[usize::from(place.shard)] += 1;
-        });
-        let used = load.iter().filter(|count| **count > 0).count();
-        let total = places.clone().count();
-        let grew = used < usize::from(shards).min(total);
-        if !grew && !places.clone().any(is_lost) {
-            return None;
-        }
-        // Shards without any partition mean that the count grew: deal everything again.
-        if grew {
-            load.fill(0);
-        }
-        for topic in moved.topics.values_mut() {
-            let topic = Arc::make_mut(topic);
-            let internal = is_internal(&topic.name);
-            for (index, place) in topic.partitions.iter_mut().enumerate() {
-                if grew || is_lost(place) {
-                    place.shard = choose_shard(&mut load, internal, index);
-                }
+        let mut load = vec![0_usize; usize::from(shards)];
+        for place in self.topics.values().flat_map(|topic| &topic.partitions) {
+            if let Some(count) = load.get_mut(usize::from(place.shard)) {
+                *count += 1;
             }
         }
-        Some(moved)
+        let total = self.topics.values().map(|topic| topic.partitions.len()).sum::<usize>();
+        let share = total.div_ceil(usize::from(shards));
+        let is_new: Vec<bool> = load.iter().map(|count| *count == 0).collect();
+        let mut changed = false;
+        for topic in moved.topics.values_mut() {
+            for index in 0..topic.partitions.len() {
+                let from = usize::from(topic.partitions[index].shard);
+                let lost = from >= load.len();
+                let crowded = !lost && load[from] > share;
+                let Some(to) = least_loaded(&load, |shard| lost || (crowded && is_new[shard]))
+                else {
+                    continue;
+                };
+                if !lost {
+                    load[from] -= 1;
+                }
+                load[to] += 1;
+                changed = true;
+                Arc::make_mut(topic).partitions[index].shard = narrow(to);
+            }
+        }
+        changed.then_some(moved)
     }
 
     pub(super) fn begin_change(&self) -> Self {
@@ -193,11 +196,18 @@ pub(super) fn choose_shard(load: &mut [usize], internal: bool, index: usize) -> 
     let shard = if internal {
         index % load.len()
     } else {
-        let (shard, _) =
-            load.iter().enumerate().min_by_key(|(_, count)| **count).expect("there is a shard");
-        shard
+        least_loaded(load, |_| true).expect("there is a shard")
     };
     load[shard] += 1;
+    narrow(shard)
+}
+
+fn least_loaded(load: &[usize], may: impl Fn(usize) -> bool) -> Option<usize> {
+    let shards = load.iter().enumerate().filter(|(shard, _)| may(*shard));
+    shards.min_by_key(|(_, count)| **count).map(|(shard, _)| shard)
+}
+
+fn narrow(shard: usize) -> u16 {
     u16::try_from(shard).expect("shards are counted in u16")
 }
 
@@ -248,6 +258,7 @@ mod tests {
         assert_eq!(fewer.topic("a").unwrap().partitions[1], stayed);
         let more = fewer.replaced(8).unwrap();
         assert_eq!(more.load(8), [1; 8]);
+        assert_eq!(more.replaced(8), None);
         assert!(more.version() > fewer.version());
     }
 

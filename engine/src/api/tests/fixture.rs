@@ -23,9 +23,12 @@ use kafka_wire::{
 use crate::{
     api::{self, Answer},
     config::{BrokerConfig, HostFacts, Settings},
-    ring::{disk::Disk, sim_disk::SimDisk},
+    ring::{disk::Disk, sim_disk::SimDisk, window::Window},
     shard::{Runtime, Shard, Wake, data_dir::Identity, node::Node},
 };
+
+/// Memory of each shard's window.
+const WINDOW_BYTES: usize = 4 << 20;
 
 pub(super) const CORRELATION: i32 = 4711;
 
@@ -66,7 +69,10 @@ impl Fixture {
         let mut pool = LocalPool::new();
         let runtime = runtime(pool.spawner());
         let shards: Vec<_> = (0..shards)
-            .map(|index| Shard::new(Arc::clone(&node), index, disk.clone(), runtime.clone()))
+            .map(|index| {
+                let window = Window::new(WINDOW_BYTES).unwrap();
+                Shard::new(Arc::clone(&node), index, disk.clone(), window, runtime.clone())
+            })
             .collect();
         let doorbells = shards.iter().cloned().zip(rung).collect::<Vec<_>>();
         pool.spawner().spawn_local(ring(doorbells)).unwrap();
