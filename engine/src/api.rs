@@ -6,7 +6,14 @@ mod call;
 mod cluster;
 mod configs;
 mod describe_topics;
+mod errors;
+mod fetch;
+mod fetch_read;
+mod locate;
+mod log_dirs;
 mod metadata;
+mod offsets;
+mod produce;
 #[cfg(test)]
 mod tests;
 mod topics;
@@ -63,6 +70,12 @@ async fn serve<D: Disk>(shard: Shard<D>, frame: Bytes) -> Answer {
 
 async fn dispatch<D: Disk>(key: ApiKey, call: Call<D>) -> Answer {
     match key {
+        ApiKey::Produce => produce::serve(call).await,
+        ApiKey::Fetch => call.answer(fetch::serve).await,
+        ApiKey::ListOffsets => call.answer(offsets::list).await,
+        ApiKey::OffsetForLeaderEpoch => call.answer(offsets::epoch_ends).await,
+        ApiKey::DeleteRecords => call.answer(offsets::delete_records).await,
+        ApiKey::DescribeLogDirs => call.answer(log_dirs::serve).await,
         ApiKey::ApiVersions => call.answer(api_versions::serve).await,
         ApiKey::Metadata => call.answer(metadata::serve).await,
         ApiKey::CreateTopics => call.answer(topics::create).await,

@@ -185,3 +185,12 @@ pub const RELAXED_FLUSH_MS_MAX: i64 = 50;
 /// How old the durable floor of a shard's logs may be, in milliseconds: a restart after a crash
 /// scans what came later.
 pub const CHECKPOINT_MS: u64 = 5_000;
+
+/// Smallest read from a file that is worth starting, in bytes. Less is free of the shard's memory
+/// for such reads: the fetch waits, at most its max_wait, and is answered without that partition's
+/// records.
+pub const FETCH_READ_BYTES_MIN: usize = 64 << 10;
+
+/// The part (one in so many) of a shard's memory that answers read from files may hold until they
+/// are sent. Full: see [`FETCH_READ_BYTES_MIN`].
+pub const FETCH_READ_MEMORY_SHARE: u64 = 8;

@@ -31,9 +31,7 @@ use crate::{
         Answering, Service,
         listener::{Door, DoorConfig},
     },
-    ring::{
-        doorbell::Doorbell, driver::Ring, executor, files::UringDisk, probe, window::Window,
-    },
+    ring::{doorbell::Doorbell, driver::Ring, executor, files::UringDisk, probe, window::Window},
     shard::{Runtime, Shard, Signal, Wake, data_dir::DataDir, node::Node},
 };
 
@@ -322,7 +320,8 @@ impl ShardMain {
     fn window(&self) -> Result<Window, String> {
         let bytes = self.node.config.shard_memory_bytes() / WINDOW_MEMORY_SHARE;
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-        Window::new(bytes).map_err(|error| format!("cannot make a window of {bytes} bytes: {error}"))
+        Window::new(bytes)
+            .map_err(|error| format!("cannot make a window of {bytes} bytes: {error}"))
     }
 
     async fn serve(

@@ -7,6 +7,7 @@ mod control;
 mod controller;
 pub mod data_dir;
 mod exchange;
+mod fetch_memory;
 pub mod fetch_sessions;
 mod folders;
 mod hosting;
@@ -33,6 +34,7 @@ use self::{
     change::{Change, Outcome},
     control::Control,
     controller::Controller,
+    fetch_memory::FetchMemory,
     fetch_sessions::FetchSessions,
     node::Node,
     view::View,
@@ -44,6 +46,7 @@ pub use self::{
 };
 use crate::{
     config::ConfigError,
+    limits::FETCH_READ_MEMORY_SHARE,
     log::{LogShared, ShardPaths},
     partition::{Partition, ProducerBudget},
     ring::{disk::Disk, window::Window},
@@ -78,6 +81,7 @@ struct Inner<D: Disk> {
     relaxed: RefCell<Vec<Partition<D>>>,
     producer_budget: ProducerBudget,
     fetch_sessions: RefCell<FetchSessions>,
+    fetch_memory: FetchMemory,
     control: Control,
     /// Raised at every wake: the controller of shard 0 looks for requests and progress.
     controller_woken: Rc<Signal>,
@@ -92,6 +96,8 @@ impl<D: Disk> Shard<D> {
     pub fn new(node: Arc<Node>, index: u16, disk: D, window: Window, runtime: Runtime) -> Self {
         let logs = LogShared::new(disk, window, Rc::clone(&runtime.spawn), paths(&node, index));
         let sessions = FetchSessions::new(node.config.fetch_sessions_max);
+        let fetch_memory =
+            FetchMemory::new(node.config.shard_memory_bytes() / FETCH_READ_MEMORY_SHARE);
         Self(Rc::new(Inner {
             control: Control::new(Arc::clone(&node), index),
             node,
@@ -102,6 +108,7 @@ impl<D: Disk> Shard<D> {
             relaxed: RefCell::default(),
             producer_budget: ProducerBudget::default(),
             fetch_sessions: RefCell::new(sessions),
+            fetch_memory,
             controller_woken: Rc::default(),
             metadata_woken: Signal::default(),
             producer_ids: RefCell::new(0..0),
@@ -166,6 +173,11 @@ impl<D: Disk> Shard<D> {
     /// The fetch sessions of this shard's clients. Not to be held across an await.
     pub fn fetch_sessions(&self) -> RefMut<'_, FetchSessions> {
         self.0.fetch_sessions.borrow_mut()
+    }
+
+    /// The memory that answers read from files may hold.
+    pub fn fetch_memory(&self) -> &FetchMemory {
+        &self.0.fetch_memory
     }
 
     /// The disk under this shard.

@@ -13,14 +13,20 @@ use super::call::Call;
 
 /// Served APIs and their versions.
 const SERVED: &[(ApiKey, RangeInclusive<i16>)] = &[
+    (ApiKey::Produce, 3..=13),
+    (ApiKey::Fetch, 4..=18),
+    (ApiKey::ListOffsets, 0..=8),
     (ApiKey::Metadata, 0..=13),
     (ApiKey::FindCoordinator, 0..=6),
     (ApiKey::ApiVersions, 0..=4),
     (ApiKey::CreateTopics, 0..=7),
     (ApiKey::DeleteTopics, 0..=6),
+    (ApiKey::DeleteRecords, 0..=2),
     (ApiKey::InitProducerId, 0..=5),
+    (ApiKey::OffsetForLeaderEpoch, 0..=4),
     (ApiKey::DescribeConfigs, 0..=4),
     (ApiKey::AlterConfigs, 0..=2),
+    (ApiKey::DescribeLogDirs, 0..=4),
     (ApiKey::CreatePartitions, 0..=3),
     (ApiKey::IncrementalAlterConfigs, 0..=1),
     (ApiKey::DescribeCluster, 0..=2),
