@@ -152,16 +152,23 @@ fn write(tree: &dyn Tree, change: &Change, options: Options) -> Outcome {
     }
     match tree.read(&change.path) {
         Ok(now) if change.form.same(&now, &change.new) => Outcome::Done,
-        Ok(now) => {
-            let took = change.form.value(&now);
-            match tree.write(&change.path, &change.form.value(&shown)) {
-                Ok(()) => Outcome::Refused(format!("the kernel made `{took}` of it; put back")),
-                Err(error) => Outcome::Refused(format!(
-                    "the kernel made `{took}` of it and refused the old value ({error}); `undo` has it"
-                )),
-            }
-        }
+        Ok(now) => Outcome::Refused(format!(
+            "the kernel made `{}` of it; {}",
+            change.form.value(&now),
+            put_back(tree, change, &shown)
+        )),
         Err(error) => Outcome::Refused(format!("written, but cannot be read back: {error}")),
+    }
+}
+
+/// Writes back what was shown before, and says how that went.
+fn put_back(tree: &dyn Tree, change: &Change, shown: &str) -> &'static str {
+    let written = tree.write(&change.path, &change.form.value(shown));
+    let is_back = tree.read(&change.path).is_ok_and(|now| change.form.same(&now, shown));
+    if written.is_ok() && is_back {
+        "the old value is back"
+    } else {
+        "the old value could not be put back and stays in the journal"
     }
 }
 

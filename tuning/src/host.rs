@@ -186,9 +186,9 @@ fn parse<T: FromRead>(tree: &dyn Tree, path: &str) -> Option<T> {
 fn words(line: KernelCmdline) -> HashMap<String, Option<String>> {
     line.0
         .iter()
-        .map(|word| match word.split_once('=') {
+        .map(|word| match word.trim().split_once('=') {
             Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
-            None => (word.clone(), None),
+            None => (word.trim().to_owned(), None),
         })
         .collect()
 }

@@ -25,6 +25,9 @@ use tuning::{apply, item, items, kernel_line, measure, persist, undo, verify};
 const LOCK: &str = "/run/ringlog-tune.lock";
 const LATENCY_DEVICE: &str = "/dev/cpu_dma_latency";
 
+/// A load average above this means that others used the CPUs during a measurement.
+const BUSY_LOAD: f64 = 0.8;
+
 /// Output and exit code of a command.
 type Done = Result<(String, u8), TuneError>;
 
@@ -191,7 +194,9 @@ impl Tool {
             }
             Measure::Cpu(wanted) => {
                 let host = self.host(&self.root, wanted.wish())?;
-                self.show(&Shown::Cpu(&measure::cpu::measure(&host)))
+                let figures = measure::cpu::measure(&host);
+                self.tell_company();
+                self.show(&Shown::Cpu(&figures))
             }
         };
         Ok((text, EXIT_OK))
@@ -206,8 +211,24 @@ impl Tool {
         };
         let host = self.host(&self.root, wish)?;
         let found = items::find("disk-durability").map(|item| (item.look)(&host));
-        let class = found.into_iter().flatten().map(|one| format!("{}: {}", one.subject, one.now));
-        measure::disk::measure(folder, class.collect())
+        let class = found.into_iter().flatten().map(|one| match one.status {
+            item::Status::NotApplicable(because) => format!("durability class: {because}"),
+            _ => format!("{}: {}", one.subject, one.now),
+        });
+        let figures = measure::disk::measure(folder, class.collect())?;
+        self.tell_company();
+        Ok(figures)
+    }
+
+    /// Figures of a busy machine are figures of its other programs too.
+    fn tell_company(&self) {
+        let load = self.root.read("/proc/loadavg").unwrap_or_default();
+        let minute = load.split_whitespace().next().and_then(|text| text.parse::<f64>().ok());
+        if minute.is_some_and(|minute| minute > BUSY_LOAD) {
+            say(&format!(
+                "other programs were running meanwhile (load average {load}): measure again when it is calm"
+            ));
+        }
     }
 
     fn persist(&self, wanted: &Wanted, hold_idle: bool) -> Done {

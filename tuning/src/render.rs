@@ -36,14 +36,23 @@ pub enum Format {
 pub enum Shown<'a> {
     /// A check; `true` adds reason and source to every row.
     Check(&'a Host<'a>, &'a Report, bool),
+    /// Items in full.
     Explain(&'a [&'static Item]),
+    /// What apply would do.
     Plan(&'a Host<'a>, &'a Report, &'a Plan),
+    /// What apply did.
     Applied(&'a Applied),
+    /// What undo did.
     Undone(&'a [Undone]),
+    /// What verify found, and kernel parameters that are missing.
     Verified(&'a Verified, &'a [String]),
+    /// Files written or removed.
     Paths(&'static str, &'a [String]),
+    /// Durable-write figures.
     Disk(&'a DiskFigures),
+    /// Round-trip figures.
     Net(&'a NetFigures),
+    /// Core figures.
     Cpu(&'a CpuFigures),
 }
 

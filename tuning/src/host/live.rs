@@ -47,28 +47,40 @@ pub enum RingProbe {
     /// The kernel would not open a ring; the text is its error.
     Refused(String),
     /// A ring was opened.
-    Works { missing_operations: Vec<String>, missing_flags: Vec<String> },
+    Works {
+        /// Operations the broker uses and this kernel has not.
+        missing_operations: Vec<String>,
+        /// Setup flags it refuses.
+        missing_flags: Vec<String>,
+    },
 }
 
 /// Alignment for direct I/O, in bytes (statx `STATX_DIOALIGN`, Linux 6.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DirectIo {
+    /// Of the buffer's address.
     pub memory_bytes: u32,
+    /// Of the position in the file.
     pub offset_bytes: u32,
 }
 
 /// Space of a file system, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Space {
+    /// Free for programs without root rights.
     pub free_bytes: u64,
+    /// All of it.
     pub total_bytes: u64,
 }
 
 /// Who keeps the clock right and how well.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TimeSync {
+    /// The program and its reference.
     pub source: String,
+    /// Whether it says so.
     pub synchronised: bool,
+    /// Difference to the reference, in microseconds, where told.
     pub offset_us: Option<f64>,
 }
 

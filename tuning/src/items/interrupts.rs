@@ -79,11 +79,12 @@ fn place(host: &Host<'_>, name: &str, irqs: &[Irq]) -> Finding {
         return Finding { status, ..Finding::info(name, format!("{now}: shard cores"), "-") };
     }
     let wanted = format!("on {}", host.housekeeping);
-    let changes: Vec<Change> = irqs
-        .iter()
-        .filter(|irq| !irq.lands_on.is_within(&host.housekeeping))
-        .map(|irq| move_irq(host, irq))
-        .collect();
+    let astray = irqs.iter().filter(|irq| !irq.lands_on.is_within(&host.housekeeping));
+    // An interrupt that was told to move does so the next time it fires.
+    let (moving, unmoved): (Vec<&Irq>, Vec<&Irq>) =
+        astray.partition(|irq| irq.allowed.is_within(&host.housekeeping));
+    let now = if moving.is_empty() { now } else { format!("{now}, moving at the next interrupt") };
+    let changes: Vec<Change> = unmoved.into_iter().map(|irq| move_irq(host, irq)).collect();
     let mut finding = Finding::new(name, now, wanted, changes.is_empty());
     if !changes.is_empty() {
         finding.remedy = Remedy::Write(changes);

@@ -67,6 +67,19 @@ pub(super) const ITEMS: &[Item] = &[
         look: nofile,
     },
     Item {
+        id: "core-dump",
+        title: "core dumps",
+        why: "After a crash the kernel writes the whole memory of the broker before it may start again: seconds for each GiB, while producers wait.",
+        cost: "None: report only. Off means a crash leaves less to learn from.",
+        risk: "None.",
+        source: "https://man7.org/linux/man-pages/man5/core.5.html",
+        severity: Severity::Low,
+        scope: Scope::Process,
+        dev: false,
+        optional: false,
+        look: core_dump,
+    },
+    Item {
         id: "aio-max-nr",
         title: "kernel AIO requests",
         why: "Only libaio programs need it; other brokers ask for 1048576. Ringlog uses io_uring and does not.",
@@ -120,6 +133,18 @@ fn io_uring_works(host: &Host<'_>) -> Vec<Finding> {
         }
     };
     vec![found]
+}
+
+fn core_dump(host: &Host<'_>) -> Vec<Finding> {
+    let pattern = host.read("/proc/sys/kernel/core_pattern").unwrap_or_default();
+    let limit = host.limits().map(|limits| limits.max_core_file_size.soft_limit);
+    let now = match limit {
+        _ if pattern.starts_with('|') => format!("to a program, any size: {pattern}"),
+        Some(LimitValue::Value(0)) => "off (this shell)".to_owned(),
+        Some(LimitValue::Value(bytes)) => format!("up to {bytes} bytes: {pattern}"),
+        _ => format!("any size: {pattern}"),
+    };
+    vec![Finding::info("", now, "known: LimitCORE in the broker's unit decides")]
 }
 
 fn memlock(host: &Host<'_>) -> Vec<Finding> {

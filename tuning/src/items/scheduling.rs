@@ -1,9 +1,12 @@
 //! Items that keep other work off the shard cores: kernel command line, work queues, timers.
 
+use crate::cpuset::CpuSet;
 use crate::host::{Host, cpu};
 use crate::item::{Finding, Item, Remedy, Scope, Severity};
 use crate::kernel_line;
 use crate::value::Form;
+
+const SYSTEMD_CONFIG: &str = "/etc/systemd/system.conf";
 
 pub(super) const ITEMS: &[Item] = &[
     Item {
@@ -18,6 +21,19 @@ pub(super) const ITEMS: &[Item] = &[
         dev: false,
         optional: false,
         look: isolation,
+    },
+    Item {
+        id: "systemd-affinity",
+        title: "CPUs for services",
+        why: "systemd starts every service on all CPUs unless told; CPUAffinity keeps them, and what they start, off the shard cores without a reboot parameter.",
+        cost: "Services share the system cores.",
+        risk: "The broker's own unit needs CPUAffinity= (empty) or its cores, or its shards cannot be pinned.",
+        source: "https://man7.org/linux/man-pages/man5/systemd-system.conf.5.html (CPUAffinity); tuned cpu-partitioning",
+        severity: Severity::Low,
+        scope: Scope::Machine,
+        dev: false,
+        optional: false,
+        look: systemd_affinity,
     },
     Item {
         id: "workqueue-cpus",
@@ -103,6 +119,25 @@ fn isolation(host: &Host<'_>) -> Vec<Finding> {
     vec![Finding { remedy, ..Finding::new("", now, wanted, false) }]
 }
 
+fn systemd_affinity(host: &Host<'_>) -> Vec<Finding> {
+    if host.housekeeping.is_empty() {
+        return vec![every_cpu_is_a_shard()];
+    }
+    let Some(text) = host.read(SYSTEMD_CONFIG) else {
+        return vec![Finding::not_applicable("", format!("there is no {SYSTEMD_CONFIG}"))];
+    };
+    let told = text.lines().find_map(|line| line.strip_prefix("CPUAffinity="));
+    let cpus: Option<CpuSet> = told.and_then(|list| list.replace(' ', ",").parse().ok());
+    let kept_off =
+        cpus.is_some_and(|cpus| !cpus.is_empty() && cpus.common(&host.shards).is_empty());
+    let now = told.map_or("all CPUs".to_owned(), |list| format!("CPUAffinity={list}"));
+    let line = format!("CPUAffinity={}", host.housekeeping);
+    vec![
+        Finding::new("", now, line.clone(), kept_off)
+            .manual(format!("{line} in {SYSTEMD_CONFIG}, then systemctl daemon-reexec")),
+    ]
+}
+
 fn numa_shards(host: &Host<'_>) -> Vec<Finding> {
     let nodes = cpu::nodes(host.tree);
     if nodes.len() < 2 {
@@ -121,12 +156,7 @@ fn numa_shards(host: &Host<'_>) -> Vec<Finding> {
 }
 
 /// The device's node is in its PCI folder, which is the device itself or a parent of it.
-fn near(
-    host: &Host<'_>,
-    nodes: &[(u32, crate::cpuset::CpuSet)],
-    name: &str,
-    path: &str,
-) -> Option<Finding> {
+fn near(host: &Host<'_>, nodes: &[(u32, CpuSet)], name: &str, path: &str) -> Option<Finding> {
     let mut folder = host.tree.real(path).ok()?;
     let node: u32 = loop {
         match host.read(&format!("{folder}/numa_node")).and_then(|text| text.parse().ok()) {

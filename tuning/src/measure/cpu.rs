@@ -45,23 +45,33 @@ pub struct CpuFigures {
     pub interrupts: Vec<Landing>,
 }
 
-/// Gaps of one core in [`WATCH`].
+/// Gaps of one core in 250 ms.
 #[derive(Clone, Debug, Serialize)]
 pub struct Core {
+    /// Its number.
     pub cpu: u32,
+    /// Times of 20 us or more in which it ran something else.
     pub gaps: u32,
+    /// The longest of them, in microseconds.
     pub longest_us: f64,
+    /// Share of the time in gaps.
     pub lost_percent: f64,
 }
 
 /// One interrupt line.
 #[derive(Clone, Debug, Serialize)]
 pub struct Landing {
+    /// Disk or network card.
     pub device: String,
+    /// Number in `/proc/irq`.
     pub irq: u32,
+    /// The driver's name for it.
     pub name: String,
+    /// CPUs it lands on, as a list.
     pub lands_on: String,
+    /// How often it has fired since boot.
     pub count: u64,
+    /// Whether one of them is a shard core.
     pub on_shard_core: bool,
 }
 

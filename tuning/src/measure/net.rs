@@ -36,7 +36,9 @@ pub struct NetFigures {
 /// Echoes of one size.
 #[derive(Clone, Debug, Serialize)]
 pub struct Echo {
+    /// Payload of one echo.
     pub size_bytes: usize,
+    /// Round-trip times.
     pub spread: Spread,
 }
 

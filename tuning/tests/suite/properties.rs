@@ -272,3 +272,48 @@ fn apply_changes_the_machines() {
         assert!(machine.plan(Profile::Latency, cores(&story)).is_empty(), "{name}");
     }
 }
+
+/// One refusal, and nothing is left of the changes before it, not even the journal.
+#[test]
+fn all_or_nothing_takes_everything_back() {
+    let machine = Machine::new("cloud-vm");
+    let before = machine.snapshot();
+    let changes = machine.plan(Profile::Latency, "1-3");
+    let last = changes.last().unwrap().path.clone();
+    let faults = Faults { refuse: BTreeSet::from([last]), ..Faults::default() };
+    let options = apply::Options { all_or_nothing: true, force: false };
+    let kernel = Kernel::new(&machine.root, faults);
+    let applied =
+        apply(&kernel, machine.header(Profile::Latency, "1-3"), changes, options).unwrap();
+    assert!(!applied.is_complete());
+    let undone = applied.rolled_back.unwrap();
+    assert!(undone.len() > 5 && undone.iter().all(|one| !one.kept));
+    assert_eq!(machine.snapshot(), before);
+    assert!(Journal::find(&machine.root).unwrap().is_none());
+}
+
+/// A kernel that makes another value of the one written is told from one that takes it.
+#[test]
+fn a_value_the_kernel_makes_another_of_is_not_forgotten() {
+    let machine = Machine::new("cloud-vm");
+    let before = machine.snapshot();
+    let path = "/proc/sys/vm/swappiness".to_owned();
+    let faults = Faults { coerce: BTreeSet::from([path.clone()]), ..Faults::default() };
+    let changes: Vec<Change> = machine
+        .plan(Profile::Latency, "")
+        .into_iter()
+        .filter(|change| change.path == path)
+        .collect();
+    // The emulated kernel makes 7 of everything, also of the old value: it cannot be put back.
+    let kernel = Kernel::new(&machine.root, faults);
+    let options = apply::Options::default();
+    let applied = apply(&kernel, machine.header(Profile::Latency, ""), changes, options).unwrap();
+    assert!(
+        matches!(&applied.results[0].1, apply::Outcome::Refused(why) if why.contains("made `7` of it"))
+    );
+    // Not forgotten: the journal has it, and a forced undo takes it back once the kernel lets it.
+    assert!(undo(&kernel, undo::Options::default()).unwrap()[0].kept);
+    let healthy = Kernel::new(&machine.root, Faults::default());
+    assert!(!undo(&healthy, undo::Options { force: true }).unwrap()[0].kept);
+    assert_eq!(machine.snapshot(), before);
+}

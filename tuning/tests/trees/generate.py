@@ -205,6 +205,8 @@ def two_socket():
     for queue in range(16):
         counts = ",".join("88123" if other == queue else "0" for other in cpus)
         irq(tree, card, 200 + queue, f"mlx5_comp{queue}@pci:0000:17:00.0", "0-31", queue, counts)
+    tree.sysctl(kernel__core_pattern="|/usr/lib/systemd/systemd-coredump %P %u %g %s %t %c %h %d %F")
+    tree.file("/etc/systemd/system.conf", "[Manager]\n#CPUAffinity=")
     tree.file("/run/irqbalance.pid", 900)
     tree.file("/etc/default/irqbalance", "#IRQBALANCE_ONESHOT=\n#IRQBALANCE_BANNED_CPULIST=\nIRQBALANCE_ARGS=")
     tree.link("/etc/systemd/system/timers.target.wants/fstrim.timer", "/lib/systemd/system/fstrim.timer")

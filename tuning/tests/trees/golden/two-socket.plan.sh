@@ -346,6 +346,8 @@ printf '%s\n' 0 > /proc/sys/kernel/nmi_watchdog
 # was: printf '%s\n' 120 > /proc/sys/kernel/hung_task_timeout_secs
 printf '%s\n' 600 > /proc/sys/kernel/hung_task_timeout_secs
 
+# by hand, systemd-affinity: CPUAffinity=0-7,16-31 in /etc/systemd/system.conf, then systemctl daemon-reexec
+
 # by hand, numa-shards: choose --cores from 0-7,16-23
 
 # kernel command line (then reboot): isolcpus=domain,managed_irq,8-15 nohz_full=8-15 rcu_nocbs=8-15 irqaffinity=0-7,16-31 nosoftlockup
