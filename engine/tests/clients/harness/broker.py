@@ -13,8 +13,6 @@ import time
 from pathlib import Path
 
 HOST = "127.0.0.1"
-START_SECONDS_MAX = 60
-STOP_SECONDS_MAX = 30
 # Below the kernel's ephemeral range, so that no outgoing connection takes a port between
 # the moment it was found free and the moment the broker binds it, or across a restart.
 PORTS = range(20_000, 30_000)
@@ -46,6 +44,8 @@ class Broker:
     """One broker process. Subclasses say how it is started and when it is ready."""
 
     name = "broker"
+    start_seconds_max = 60
+    stop_seconds_max = 30
 
     def __init__(self, folder, *, shards=1, settings=None, cgroup=None):
         self.folder = Path(folder)
@@ -115,10 +115,10 @@ class Broker:
             return None
         self.process.terminate()
         try:
-            code = self.process.wait(STOP_SECONDS_MAX)
+            code = self.process.wait(self.stop_seconds_max)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise BrokerFailed(f"still running {STOP_SECONDS_MAX} s after SIGTERM\n{self.tail()}")
+            raise BrokerFailed(f"still running {self.stop_seconds_max} s after SIGTERM\n{self.tail()}")
         self.process = None
         return code
 
@@ -145,7 +145,7 @@ class Broker:
         return text
 
     def _poll_until(self, ready, what):
-        deadline = time.monotonic() + START_SECONDS_MAX
+        deadline = time.monotonic() + self.start_seconds_max
         while time.monotonic() < deadline:
             if not self.alive():
                 code, self.process = self.process.returncode, None
@@ -154,4 +154,4 @@ class Broker:
                 return
             time.sleep(0.02)
         self.discard()
-        raise BrokerFailed(f"{what} not seen in {START_SECONDS_MAX} s\n{self.tail()}")
+        raise BrokerFailed(f"{what} not seen in {self.start_seconds_max} s\n{self.tail()}")

@@ -41,6 +41,9 @@ def java(main, *arguments, heap_mb=256, small=True):
 
 class KafkaBroker(Broker):
     name = "kafka"
+    # On a busy machine it has been seen to need more than half a minute for either.
+    start_seconds_max = 120
+    stop_seconds_max = 120
 
     def __init__(self, folder, **options):
         super().__init__(folder, **options)
