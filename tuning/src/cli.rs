@@ -8,6 +8,7 @@ use tuning::check::Selection;
 use tuning::cpuset::CpuSet;
 use tuning::host::Wish;
 use tuning::item::Profile;
+use tuning::plan::quote;
 use tuning::render::Format;
 
 /// Shows what on this host costs Ringlog time, changes it, and takes every change back.
@@ -144,7 +145,7 @@ impl Wanted {
         let profile = clap::ValueEnum::to_possible_value(&self.profile)
             .map(|value| value.get_name().to_owned())
             .unwrap_or_default();
-        let mut text = format!(" --profile {profile} --data-dir {}", self.data_dir);
+        let mut text = format!(" --profile {profile} --data-dir {}", quote(&self.data_dir));
         if let Some(cores) = &self.cores {
             text.push_str(&format!(" --cores {cores}"));
         }

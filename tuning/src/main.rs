@@ -20,7 +20,7 @@ use tuning::record::Recorder;
 use tuning::render::{Format, Shown, render};
 use tuning::tree::{Root, Tree};
 use tuning::treefile::{self, Node};
-use tuning::{apply, item, items, kernel_line, measure, persist, undo, verify};
+use tuning::{apply, item, items, kernel_line, measure, persist, plan, undo, verify};
 
 const LOCK: &str = "/run/ringlog-tune.lock";
 const LATENCY_DEVICE: &str = "/dev/cpu_dma_latency";
@@ -238,7 +238,7 @@ impl Tool {
         let program =
             std::env::current_exe().map_err(tuning::error::file("cannot find", "this program"))?;
         let persist = persist::Persist {
-            program: program.display().to_string(),
+            program: plan::quote(&program.display().to_string()),
             arguments: wanted.arguments(),
             hold_idle,
         };

@@ -72,6 +72,8 @@ fn refuse_foreign(tree: &dyn Tree, path: &str) -> Result<(), TuneError> {
 
 fn apply_unit(persist: &Persist) -> String {
     let Persist { program, arguments, .. } = persist;
+    // systemd expands what follows a single percent sign.
+    let (program, arguments) = (program.replace('%', "%%"), arguments.replace('%', "%%"));
     format!(
         "{MARK}\n\
          [Unit]\n\

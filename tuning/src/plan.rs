@@ -84,8 +84,9 @@ fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     text.write_fmt(arguments).expect("writing to a String never fails");
 }
 
-/// Quotes a word for `sh`; plain words stay as they are.
-fn quote(word: &str) -> String {
+/// Quotes a word for `sh` (and for systemd, which reads single quotes the same); plain words stay as
+/// they are.
+pub fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/_.,:=+-".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

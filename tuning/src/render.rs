@@ -22,6 +22,7 @@ use crate::undo::Undone;
 use crate::verify::Verified;
 
 const WIDTH_PIPED: u16 = 140;
+const WIDTH_MIN: u16 = 60;
 
 /// The shape of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -75,13 +76,13 @@ fn table(heads: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Dynamic);
+    // A terminal that does not tell its width, or a pipe, gets the same width.
+    let width = table.width().filter(|width| *width >= WIDTH_MIN).unwrap_or(WIDTH_PIPED);
+    table.set_width(width);
     if is_colourful() {
         table.enforce_styling();
     } else {
         table.force_no_tty();
-    }
-    if !std::io::stdout().is_terminal() {
-        table.set_width(WIDTH_PIPED);
     }
     table.set_header(heads.iter().map(|head| (*head).to_owned()));
     table

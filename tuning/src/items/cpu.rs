@@ -15,7 +15,7 @@ pub(super) const ITEMS: &[Item] = &[
     Item {
         id: "cpu-energy-preference",
         title: "energy preference of the CPU",
-        why: "With hardware P-states the preference decides how eagerly the clock rises after a wake-up; `balance_*` adds tens of microseconds to the first request after a pause.",
+        why: "With hardware P-states the preference decides how eagerly the clock rises after a wake-up; with `balance_*` the first request after a pause runs on a slow clock.",
         cost: "Power and heat.",
         risk: "None; the firmware still limits temperature.",
         source: "https://docs.kernel.org/admin-guide/pm/intel_pstate.html#energy-vs-performance-hints",
@@ -70,7 +70,7 @@ pub(super) const ITEMS: &[Item] = &[
         id: "cpu-boost",
         title: "boost clock",
         why: "Boost shortens every request; for a benchmark it is switched off, because it varies with temperature and makes two runs incomparable.",
-        cost: "latency: power. bench: a tenth to a third of the speed.",
+        cost: "latency: power. bench: the difference between boost and base clock.",
         risk: "A benchmark with boost off says nothing about production's absolute numbers.",
         source: "https://docs.kernel.org/admin-guide/pm/cpufreq.html#frequency-boost-support",
         severity: Severity::Medium,
@@ -82,8 +82,8 @@ pub(super) const ITEMS: &[Item] = &[
     Item {
         id: "cpu-idle-states",
         title: "deep idle states",
-        why: "Leaving C6 takes about 100 microseconds, more than the whole durable write of a good disk. Polling and C1 stay.",
-        cost: "Idle power nearly doubles; sibling cores boost less.",
+        why: "Leaving a deep state (C6) takes 100 to 200 us by the kernel's own table (`cpuidle/state*/latency`), more than the whole durable write of a good disk. Polling and C1 stay.",
+        cost: "More power when idle; other cores boost less.",
         risk: "Laptops and badly cooled machines; `persist --hold-idle` does the same with /dev/cpu_dma_latency and ends with its service.",
         source: "https://docs.kernel.org/admin-guide/pm/cpuidle.html; tuned force_latency",
         severity: Severity::High,

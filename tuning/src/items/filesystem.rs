@@ -24,7 +24,7 @@ pub(super) const ITEMS: &[Item] = &[
     Item {
         id: "fs-mount",
         title: "mount options",
-        why: "`relatime` still writes inode times on the first read of a day; `sync` and `data=journal` write everything twice.",
+        why: "`relatime` still writes inode times on the first read of a day; `data=journal` writes everything twice; `sync` makes every program's writes wait.",
         cost: "None: nothing the broker uses needs access times.",
         risk: "Mail readers and tmpwatch on the same mount may want access times.",
         source: "https://man7.org/linux/man-pages/man8/mount.8.html (noatime)",

@@ -13,7 +13,7 @@ pub(super) const ITEMS: &[Item] = &[
     Item {
         id: "clocksource",
         title: "clock source",
-        why: "Reading the clock through TSC takes 20 to 40 ns in user space; hpet and acpi_pm take a microsecond and a system call, several times per request.",
+        why: "Reading the clock through TSC takes tens of nanoseconds in user space; hpet and acpi_pm take a system call and a slow device register, several times per request. `measure cpu` shows the price.",
         cost: "None.",
         risk: "A TSC that is not constant and non-stop drifts; the kernel marks it unstable itself. Virtual machines may prefer kvm-clock or hyperv clocks, which are as cheap.",
         source: "https://docs.kernel.org/timers/timekeeping.html; rpk, perftune.py --tune-clock",
@@ -26,7 +26,7 @@ pub(super) const ITEMS: &[Item] = &[
     Item {
         id: "nmi-watchdog",
         title: "NMI watchdog",
-        why: "It interrupts each core every few seconds and occupies a performance counter.",
+        why: "It interrupts each core now and then and occupies a performance counter.",
         cost: "A hard lock-up is no longer reported by itself.",
         risk: "Harder post-mortems.",
         source: "https://docs.kernel.org/admin-guide/lockup-watchdogs.html; tuned network-latency",
@@ -58,7 +58,7 @@ pub(super) const ITEMS: &[Item] = &[
         title: "scheduler tick and preemption model",
         why: "On a kernel without full preemption a thread that spins is only interrupted at the tick: 4 ms at HZ=250, 10 ms at 100. It is the size of the accident when something spins without sched_yield.",
         cost: "None: report only. preempt=full on the kernel line where the kernel is built with PREEMPT_DYNAMIC.",
-        risk: "Full preemption costs a percent or two of throughput.",
+        risk: "Full preemption costs some throughput.",
         source: "measured (feasibility section 7); https://docs.kernel.org/admin-guide/kernel-parameters.html (preempt=)",
         severity: Severity::Low,
         scope: Scope::Machine,

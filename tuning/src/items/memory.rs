@@ -13,7 +13,7 @@ pub(super) const ITEMS: &[Item] = &[
         id: "thp",
         title: "transparent huge pages",
         why: "`always` lets a page fault stop to clear or compact 2 MiB, and khugepaged takes the memory lock of a running process; `madvise` leaves it to programs that ask.",
-        cost: "Programs that never ask lose a few percent to TLB misses.",
+        cost: "Programs that never ask have more TLB misses.",
         risk: "Peers disagree: rpk sets always, tuned's network-latency never. Measure with your load.",
         source: "https://docs.kernel.org/admin-guide/mm/transhuge.html; rpk; tuned network-latency",
         severity: Severity::Medium,
@@ -25,7 +25,7 @@ pub(super) const ITEMS: &[Item] = &[
     Item {
         id: "thp-defrag",
         title: "compaction at a page fault",
-        why: "`always` compacts memory inside the fault, for milliseconds; `madvise` only for memory that asked for huge pages.",
+        why: "`always` compacts memory inside the fault; `madvise` only for memory that asked for huge pages.",
         cost: "Fewer huge pages on a fragmented machine.",
         risk: "None worth naming.",
         source: "https://docs.kernel.org/admin-guide/mm/transhuge.html",

@@ -88,7 +88,7 @@ pub(super) const ITEMS: &[Item] = &[
     Item {
         id: "numa-shards",
         title: "shards near the disk and network card",
-        why: "A shard on the other socket reaches the disk's and network card's queues and memory over the interconnect, at 1.5 to 2 times the latency of a cache miss.",
+        why: "A shard on the other socket reaches the disk's and network card's queues and memory over the interconnect: each cache miss takes longer.",
         cost: "The other socket's cores are left to other programs.",
         risk: "None: report only; choose `--cores` from the device's node.",
         source: "https://docs.kernel.org/admin-guide/mm/numaperf.html",

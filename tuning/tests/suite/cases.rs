@@ -2,7 +2,7 @@
 //! else changed, units.
 
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use tuning::journal::{self, Journal};
 use tuning::tree::Tree;
@@ -11,21 +11,11 @@ use crate::support::Machine;
 
 const SWAPPINESS: &str = "/proc/sys/vm/swappiness";
 
-fn run(machine: &Machine, arguments: &[&str]) -> (Output, String) {
-    let done = Command::new(env!("CARGO_BIN_EXE_ringlog-tune"))
-        .arg("--root")
-        .arg(machine.path())
-        .args(arguments)
-        .output()
-        .unwrap();
-    let said =
-        String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
-    (done, said)
-}
-
 /// Runs, expects an exit code, and gives all that was said.
 fn expect(machine: &Machine, arguments: &[&str], code: i32) -> String {
-    let (done, said) = run(machine, arguments);
+    let done = machine.run(arguments);
+    let said =
+        String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
     assert_eq!(done.status.code(), Some(code), "{arguments:?}:\n{said}");
     said
 }
@@ -227,6 +217,9 @@ fn units_are_written_and_removed_and_undo_what_they_applied() {
         "{unit}"
     );
     assert!(unit.contains(" undo\n"));
+    expect(&machine, &["persist", "--data-dir", "/data/50% full"], 0);
+    let odd = machine.root.read("/etc/systemd/system/ringlog-tune.service").unwrap();
+    assert!(odd.contains("--data-dir '/data/50%% full'"), "{odd}");
     let hold = machine.root.read("/etc/systemd/system/ringlog-tune-hold.service").unwrap();
     assert!(hold.contains(" hold\n"));
     let link = "/etc/systemd/system/multi-user.target.wants/ringlog-tune.service";

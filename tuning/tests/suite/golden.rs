@@ -1,9 +1,7 @@
 //! What the tool says about each recorded machine is kept beside its tree. `UPDATE_GOLDEN=1 cargo
 //! test -p tuning` writes the files anew; read the difference before committing it.
 
-use std::process::Command;
-
-use crate::support::{MACHINES, Machine, trees};
+use crate::support::{MACHINES, Machine, run_on, trees};
 
 /// Cores given to each machine: a set that leaves some for the system.
 fn cores(machine: &str) -> &'static str {
@@ -16,12 +14,7 @@ fn cores(machine: &str) -> &'static str {
 }
 
 fn output(machine: &Machine, arguments: &[&str]) -> (String, i32) {
-    let done = Command::new(env!("CARGO_BIN_EXE_ringlog-tune"))
-        .arg("--root")
-        .arg(machine.path())
-        .args(arguments)
-        .output()
-        .unwrap();
+    let done = machine.run(arguments);
     assert!(done.stderr.is_empty(), "{}", String::from_utf8_lossy(&done.stderr));
     (String::from_utf8(done.stdout).unwrap(), done.status.code().unwrap())
 }
@@ -67,12 +60,7 @@ fn reading_changes_nothing() {
         let machine = Machine::new(name);
         let before = machine.snapshot();
         for command in ["check", "plan", "record", "explain"] {
-            let done = Command::new(env!("CARGO_BIN_EXE_ringlog-tune"))
-                .arg("--root")
-                .arg(machine.path())
-                .arg(command)
-                .output()
-                .unwrap();
+            let done = machine.run(&[command]);
             assert!(!done.stdout.is_empty(), "{command}");
         }
         assert_eq!(machine.snapshot(), before);
@@ -85,21 +73,11 @@ fn reading_changes_nothing() {
 fn a_record_is_the_machine_again() {
     for name in MACHINES {
         let machine = Machine::new(name);
-        let record = Command::new(env!("CARGO_BIN_EXE_ringlog-tune"))
-            .arg("--root")
-            .arg(machine.path())
-            .args(["record", "--cores", cores(name)])
-            .output()
-            .unwrap();
+        let record = machine.run(&["record", "--cores", cores(name)]);
         let nodes = tuning::treefile::parse(&String::from_utf8(record.stdout).unwrap()).unwrap();
         let copy = tempfile::tempdir().unwrap();
         tuning::treefile::unpack(&nodes, copy.path()).unwrap();
-        let again = Command::new(env!("CARGO_BIN_EXE_ringlog-tune"))
-            .arg("--root")
-            .arg(copy.path())
-            .args(["check", "--cores", cores(name)])
-            .output()
-            .unwrap();
+        let again = run_on(copy.path(), &["check", "--cores", cores(name)]);
         let (first, _) = output(&machine, &["check", "--cores", cores(name)]);
         assert_eq!(String::from_utf8(again.stdout).unwrap(), first, "{name}");
     }

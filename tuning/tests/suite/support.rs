@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 use tempfile::TempDir;
 use tuning::check::{Report, Selection};
@@ -40,6 +41,11 @@ impl Machine {
         self.folder.path()
     }
 
+    /// Runs the program on this machine.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        run_on(self.path(), arguments)
+    }
+
     /// Sets a file as if somebody else did, creating it when need be.
     pub(crate) fn set(&self, path: &str, text: &str) {
         let full = self.root.at(path);
@@ -67,6 +73,12 @@ impl Machine {
     pub(crate) fn header(&self, profile: Profile, cores: &str) -> Header {
         Header::new(&self.root, profile, cores.to_owned(), "/var/lib/ringlog".to_owned())
     }
+}
+
+/// Runs the program on the recorded machine in a folder.
+pub(crate) fn run_on(folder: &Path, arguments: &[&str]) -> Output {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_ringlog-tune"));
+    program.arg("--root").arg(folder).args(arguments).output().unwrap()
 }
 
 pub(crate) fn plan(tree: &dyn Tree, root: &Root, profile: Profile, cores: &str) -> Vec<Change> {
