@@ -194,3 +194,8 @@ pub const FETCH_READ_BYTES_MIN: usize = 64 << 10;
 /// The part (one in so many) of a shard's memory that answers read from files may hold until they
 /// are sent. Full: see [`FETCH_READ_BYTES_MIN`].
 pub const FETCH_READ_MEMORY_SHARE: u64 = 8;
+
+/// Tail window of one shard, in bytes, whatever the memory budget: enough for every tail reader to
+/// be served from memory, and prefaulted in a fraction of a second. Full: flushed chunks are used
+/// again, oldest partition first; their bytes are then read from disk.
+pub const WINDOW_BYTES_MAX: u64 = 256 << 20;

@@ -26,7 +26,7 @@ use tracing::{error, info, warn};
 use crate::{
     api, cli,
     config::{BrokerConfig, ConfigError},
-    limits::FRAME_BYTES_MAX,
+    limits::{FRAME_BYTES_MAX, WINDOW_BYTES_MAX},
     net::{
         Answering, Service,
         listener::{Door, DoorConfig},
@@ -318,7 +318,8 @@ impl ShardMain {
 
     /// Memory for the tails of this shard's logs.
     fn window(&self) -> Result<Window, String> {
-        let bytes = self.node.config.shard_memory_bytes() / WINDOW_MEMORY_SHARE;
+        let share = self.node.config.shard_memory_bytes() / WINDOW_MEMORY_SHARE;
+        let bytes = share.min(WINDOW_BYTES_MAX);
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         Window::new(bytes)
             .map_err(|error| format!("cannot make a window of {bytes} bytes: {error}"))
