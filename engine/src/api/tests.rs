@@ -2,5 +2,6 @@
 
 mod admin;
 mod configs;
+mod data;
 mod fixture;
 mod protocol;

@@ -1,7 +1,7 @@
 //! Brings the partitions of a shard in line with the metadata: opens, creates, configures, removes
 //! and closes them. One run at a time.
 
-use std::{io, path::PathBuf, rc::Rc, sync::Arc};
+use std::{io, path::Path, rc::Rc, sync::Arc};
 
 use futures_util::{StreamExt, stream};
 
@@ -181,7 +181,7 @@ impl<D: Disk> Shard<D> {
 }
 
 /// What recovery found goes to the log when there is something to say.
-fn tell(dir: &PathBuf, report: &RecoveryReport) {
+fn tell(dir: &Path, report: &RecoveryReport) {
     let dir = dir.display();
     for hole in &report.holes {
         tracing::error!(%dir, ?hole, "damaged records below the durable floor are not served");
