@@ -63,7 +63,7 @@ pub const BATCH_LENGTH_MIN: i32 = 49;
 const _: () = assert!(BATCH_LENGTH_MIN as usize + BATCH_OVERHEAD_BYTES == BATCH_HEADER_BYTES);
 
 const COMPRESSION_MASK: i16 = 0x07;
-const TIMESTAMP_TYPE_BIT: i16 = 0x08;
+pub(crate) const TIMESTAMP_TYPE_BIT: i16 = 0x08;
 const TRANSACTIONAL_BIT: i16 = 0x10;
 const CONTROL_BIT: i16 = 0x20;
 const DELETE_HORIZON_BIT: i16 = 0x40;

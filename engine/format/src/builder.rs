@@ -29,7 +29,8 @@ pub struct BatchBuilder {
     pub producer_epoch: i16,
     /// -1 at first.
     pub base_sequence: i32,
-    compression: Compression,
+    /// As given to [`BatchBuilder::new`]; counts when the batch is built.
+    pub compression: Compression,
     body: Vec<u8>,
     base_timestamp: Option<i64>,
     max_timestamp: i64,
