@@ -24,6 +24,7 @@ use super::{
     call::Call,
     errors::Failure,
     fetch_read::{Limits, Round, Target},
+    locate::leaders,
 };
 
 /// Read committed, as the request says it.
@@ -231,21 +232,14 @@ fn refused<D: Disk>(call: &Call<D>, partition_index: i32, failure: &Failure) -> 
     }
 }
 
-fn endpoints<D: Disk>(call: &Call<D>, mut shards: Vec<u16>) -> Vec<NodeEndpoint> {
-    if call.version() < 16 {
-        return Vec::new();
-    }
-    shards.sort_unstable();
-    shards.dedup();
-    let node = call.shard.node();
-    let endpoint = |shard: u16| {
-        let endpoint = node.endpoint(shard);
-        NodeEndpoint {
-            node_id: endpoint.broker_id,
-            host: endpoint.host.clone(),
-            port: i32::from(endpoint.port),
-            rack: Some(node.rack.clone()),
-        }
-    };
-    shards.into_iter().map(endpoint).collect()
+fn endpoints<D: Disk>(call: &Call<D>, shards: Vec<u16>) -> Vec<NodeEndpoint> {
+    let hints = leaders(call, shards, 16).into_iter();
+    hints
+        .map(|leader| NodeEndpoint {
+            node_id: leader.broker_id,
+            host: leader.host.clone(),
+            port: i32::from(leader.port),
+            rack: Some(call.shard.node().rack.clone()),
+        })
+        .collect()
 }

@@ -7,7 +7,7 @@ use kafka_wire::{ErrorCode, Str, Uuid};
 use crate::{
     partition::Partition,
     ring::disk::Disk,
-    shard::{Hosted, Miss},
+    shard::{Hosted, Miss, node::Endpoint},
     types::LeaderEpoch,
 };
 
@@ -39,4 +39,15 @@ pub(super) fn check_epoch<D: Disk>(partition: &Partition<D>, known: i32) -> Resu
         known if known > current => Err(ErrorCode::UnknownLeaderEpoch),
         _ => Ok(()),
     }
+}
+
+/// Where the shards that lead refused partitions are, each once, for versions from `since` on
+/// (KIP-951).
+pub(super) fn leaders<D: Disk>(call: &Call<D>, mut shards: Vec<u16>, since: i16) -> Vec<&Endpoint> {
+    if call.version() < since {
+        return Vec::new();
+    }
+    shards.sort_unstable();
+    shards.dedup();
+    shards.into_iter().map(|shard| call.shard.node().endpoint(shard)).collect()
 }

@@ -17,7 +17,7 @@ use crate::{
     types::TimestampMs,
 };
 
-use super::{Answer, call::Call, errors::Failure};
+use super::{Answer, call::Call, errors::Failure, locate::leaders};
 
 /// A topic of the request with what became of its partitions.
 struct Topic {
@@ -174,21 +174,14 @@ fn refused<D: Disk>(call: &Call<D>, index: i32, failure: Failure) -> PartitionPr
     }
 }
 
-fn endpoints<D: Disk>(call: &Call<D>, mut shards: Vec<u16>) -> Vec<NodeEndpoint> {
-    if call.version() < 10 {
-        return Vec::new();
-    }
-    shards.sort_unstable();
-    shards.dedup();
-    let node = call.shard.node();
-    let endpoint = |shard: u16| {
-        let endpoint = node.endpoint(shard);
-        NodeEndpoint {
-            node_id: endpoint.broker_id,
-            host: endpoint.host.clone(),
-            port: i32::from(endpoint.port),
-            rack: Some(node.rack.clone()),
-        }
-    };
-    shards.into_iter().map(endpoint).collect()
+fn endpoints<D: Disk>(call: &Call<D>, shards: Vec<u16>) -> Vec<NodeEndpoint> {
+    let hints = leaders(call, shards, 10).into_iter();
+    hints
+        .map(|leader| NodeEndpoint {
+            node_id: leader.broker_id,
+            host: leader.host.clone(),
+            port: i32::from(leader.port),
+            rack: Some(call.shard.node().rack.clone()),
+        })
+        .collect()
 }
