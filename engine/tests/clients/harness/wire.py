@@ -206,14 +206,17 @@ def fetch(connection, topic, partition, offset, **options):
 
 
 def connect_to_leader(host, port, topic, partition=0):
-    """A connection to the broker that leads the partition, once there is one."""
+    """A connection to the broker that leads the partition, once one says so itself."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while True:
         with Connection(host, port) as connection:
             brokers, topics = metadata(connection)
         leader = topics.get(topic, {}).get(partition)
         if leader in brokers:
-            return Connection(host, brokers[leader])
+            connection = Connection(host, brokers[leader])
+            if list_offset(connection, topic, partition, -1)[0] == 0:
+                return connection
+            connection.close()
         assert time.monotonic() < deadline, f"no leader for {topic}-{partition}"
         time.sleep(0.05)
 
