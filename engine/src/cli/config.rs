@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     error::{CliError, Done},
-    output::{Format, print_json, print_table},
+    output::{Format, print_json, print_table, say},
     start::{SettingArguments, host_facts, layered},
 };
 use crate::config::{BrokerConfig, Settings, Source};
@@ -33,7 +33,7 @@ pub(super) fn run(command: &ConfigCommand, format: Format) -> Result<Done, CliEr
         ConfigCommand::Check { settings } => {
             let config = BrokerConfig::new(layered(settings)?, host_facts())?;
             match format {
-                Format::Text => println!(
+                Format::Text => say!(
                     "ok: {} shards, {} bytes of memory, data in {}",
                     config.shards,
                     config.memory_bytes,

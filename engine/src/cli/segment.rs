@@ -18,7 +18,7 @@ use serde_json::json;
 
 use super::{
     error::{CliError, Done},
-    output::{Format, print_json, print_table},
+    output::{Format, print_json, print_table, say},
 };
 
 #[derive(Subcommand, Debug)]
@@ -286,7 +286,7 @@ fn read_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
 }
 
 fn dump_text(report: &Report) {
-    println!("{}", report.file);
+    say!("{}", report.file);
     let row = |row: &BatchRow| {
         vec![
             row.position.to_string(),
@@ -317,22 +317,22 @@ fn dump_text(report: &Report) {
         ],
         &rows,
     );
-    println!("{} bytes of zeros prepared behind the end", report.prepared_bytes);
-    report.problems.iter().for_each(|problem| println!("PROBLEM {problem}"));
-    println!();
+    say!("{} bytes of zeros prepared behind the end", report.prepared_bytes);
+    report.problems.iter().for_each(|problem| say!("PROBLEM {problem}"));
+    say!("");
 }
 
 fn verify_text(reports: &[Report]) {
     for report in reports {
         let verdict = if report.problems.is_empty() { "ok" } else { "BAD" };
-        println!(
+        say!(
             "{verdict}  {}  {} batches, {} records, {} bytes",
             report.file,
             report.batches.len(),
             report.records,
             report.bytes
         );
-        report.problems.iter().for_each(|problem| println!("      {problem}"));
+        report.problems.iter().for_each(|problem| say!("      {problem}"));
     }
 }
 

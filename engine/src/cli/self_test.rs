@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::{
     error::{CliError, Done},
-    output::{Format, print_json},
+    output::{Format, print_json, say},
 };
 use crate::{clock, ring::disk::BLOCK_BYTES};
 
@@ -37,17 +37,15 @@ pub(super) fn disk(dir: &Path, writes: u32, format: Format) -> Result<Done, CliE
             let us = |time: Duration| time.as_secs_f64() * 1e6;
             let how =
                 if direct { "O_DIRECT and RWF_DSYNC" } else { "RWF_DSYNC through the page cache" };
-            println!("durable 4 KiB writes in {}: {writes} with {how}", dir.display());
-            println!("  p50 {:.1} us   p99 {:.1} us   max {:.1} us", us(p50), us(p99), us(max));
-            println!(
+            say!("durable 4 KiB writes in {}: {writes} with {how}", dir.display());
+            say!("  p50 {:.1} us   p99 {:.1} us   max {:.1} us", us(p50), us(p99), us(max));
+            say!(
                 "  An acknowledged produce takes at least this long here, plus the network: one \
                  producer\n  that waits for each answer reaches at most {:.0} requests a second.",
                 1.0 / p50.as_secs_f64()
             );
             if !direct {
-                println!(
-                    "  This file system refuses O_DIRECT: set storage.direct.io=false to use it."
-                );
+                say!("  This file system refuses O_DIRECT: set storage.direct.io=false to use it.");
             }
         }
         Format::Json => print_json(

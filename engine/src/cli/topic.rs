@@ -16,7 +16,7 @@ use serde_json::json;
 use super::{
     client::{Client, ClientError},
     error::{CliError, Done},
-    output::{Format, print_json, print_table},
+    output::{Format, print_json, print_table, say},
 };
 
 /// How long the broker may take for a change.
@@ -187,7 +187,7 @@ fn describe(client: &mut Client, name: &str, format: Format) -> Result<Done, Cli
 }
 
 fn describe_text(topic: &MetadataResponseTopic, configs: &[DescribeConfigsResourceResult]) {
-    println!("topic {}  id {}", name_of(topic), topic.topic_id);
+    say!("topic {}  id {}", name_of(topic), topic.topic_id);
     let rows: Vec<_> = topic
         .partitions
         .iter()
@@ -202,7 +202,7 @@ fn describe_text(topic: &MetadataResponseTopic, configs: &[DescribeConfigsResour
         })
         .collect();
     print_table(&["PARTITION", "LEADER", "EPOCH", "REPLICAS", "IN SYNC"], &rows);
-    println!();
+    say!("");
     let rows: Vec<_> = configs
         .iter()
         .map(|row| {
@@ -332,7 +332,7 @@ fn check(name: &str, code: i16, message: Option<&str>) -> Result<(), CliError> {
 
 fn report(what: &str, names: &[String], format: Format) {
     match format {
-        Format::Text => names.iter().for_each(|name| println!("{what} {name}")),
+        Format::Text => names.iter().for_each(|name| say!("{what} {name}")),
         Format::Json => print_json("topic-change", &json!({ "change": what, "topics": names })),
     }
 }
