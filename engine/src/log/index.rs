@@ -126,3 +126,78 @@ impl SegmentIndex {
 fn as_position(position: i32) -> u64 {
     u64::try_from(position).expect("index positions are not negative: checked when decoded")
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Batches as (records, bytes, timestamp).
+    fn batches() -> impl Strategy<Value = Vec<(i32, u64, i64)>> {
+        prop::collection::vec((1..20, 61..3000_u64, -1..500_i64), 1..200)
+    }
+
+    fn build(batches: &[(i32, u64, i64)], interval: u64) -> (SegmentIndex, Vec<IndexedBatch>) {
+        let mut index = SegmentIndex::default();
+        let (mut next, mut position, mut all) = (0, 0, Vec::new());
+        for (records, bytes, max_timestamp_ms) in batches {
+            next += records;
+            let batch = IndexedBatch {
+                relative_last: next - 1,
+                position,
+                bytes: *bytes,
+                max_timestamp_ms: *max_timestamp_ms,
+            };
+            index.push(batch, interval);
+            position += i32::try_from(*bytes).unwrap();
+            all.push(batch);
+        }
+        (index, all)
+    }
+
+    proptest! {
+        /// The position found is a batch start, at or before the wanted batch, and near it.
+        #[test]
+        fn offsets_are_found(batches in batches(), interval in 1..8000_u64, pick in any::<prop::sample::Index>()) {
+            let (index, all) = build(&batches, interval);
+            let wanted = pick.get(&all);
+            let found = index.position_for(wanted.relative_last);
+            let start = as_position(wanted.position);
+            prop_assert!(all.iter().any(|batch| as_position(batch.position) == found));
+            prop_assert!(found <= start);
+            prop_assert!(start - found <= interval + 2 * 3000, "{} {}", start, found);
+        }
+
+        /// No batch before the offset found reaches the timestamp.
+        #[test]
+        fn times_are_found(batches in batches(), interval in 1..8000_u64, time in -1..500_i64) {
+            let (index, all) = build(&batches, interval);
+            let from = index.offset_before_time(time);
+            let before = all.iter().filter(|batch| batch.relative_last < from);
+            prop_assert!(before.clone().all(|batch| batch.max_timestamp_ms < time));
+        }
+
+        #[test]
+        fn files_are_read_back(batches in batches(), interval in 1..8000_u64) {
+            let (index, all) = build(&batches, interval);
+            let read = SegmentIndex::decode(&index.encode_offsets(), &index.encode_times()).unwrap();
+            for batch in &all {
+                let relative = batch.relative_last;
+                prop_assert_eq!(read.position_for(relative), index.position_for(relative));
+            }
+            let max = all.iter().map(|batch| batch.max_timestamp_ms).max();
+            prop_assert_eq!(read.max_time().map(|max| max.timestamp_ms), max);
+        }
+
+        /// After a cut nothing at or behind it is left.
+        #[test]
+        fn cuts_forget(batches in batches(), interval in 1..8000_u64, pick in any::<prop::sample::Index>()) {
+            let (mut index, all) = build(&batches, interval);
+            let end = pick.get(&all).relative_last + 1;
+            index.truncate(end);
+            prop_assert!(index.offsets.iter().all(|entry| entry.relative_offset < end));
+            prop_assert!(index.max_time().is_none_or(|max| max.relative_offset < end));
+        }
+    }
+}

@@ -154,3 +154,64 @@ fn candidate<D: Disk>(segment: &Rc<Segment<D>>) -> Candidate {
         newest: newest.filter(|newest| newest.0 >= 0).unwrap_or(segment.created),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: TimestampMs = TimestampMs(10_000);
+
+    fn candidates() -> impl Strategy<Value = Vec<Candidate>> {
+        prop::collection::vec((1..50_i64, 0..1000_u64, 0..10_000_i64), 1..20).prop_map(|segments| {
+            let mut next = 0;
+            let candidate = |(records, bytes, newest)| {
+                next += records;
+                Candidate { next_offset: Offset(next), bytes, newest: TimestampMs(newest) }
+            };
+            segments.into_iter().map(candidate).collect()
+        })
+    }
+
+    fn limits(ms: Option<i64>, bytes: Option<u64>) -> LogConfig {
+        LogConfig { retention_ms: ms, retention_bytes: bytes, ..LogConfig::default() }
+    }
+
+    proptest! {
+        /// Exactly the longest run of oldest segments that are too old goes.
+        #[test]
+        fn time(all in candidates(), ms in 0..10_000_i64) {
+            let count = expired(&all, &limits(Some(ms), None), NOW, Offset(0), Offset(i64::MAX));
+            prop_assert!(all[..count].iter().all(|segment| NOW.0 - segment.newest.0 > ms));
+            prop_assert!(all.get(count).is_none_or(|kept| NOW.0 - kept.newest.0 <= ms));
+        }
+
+        /// What stays reaches the limit, and would not without its oldest segment.
+        #[test]
+        fn size(all in candidates(), max in 1..5000_u64) {
+            let count = expired(&all, &limits(None, Some(max)), NOW, Offset(0), Offset(i64::MAX));
+            let bytes = |segments: &[Candidate]| segments.iter().map(|s| s.bytes).sum::<u64>();
+            let kept = &all[count..];
+            prop_assert!(count == 0 || bytes(kept) >= max);
+            prop_assert!(kept.is_empty() || bytes(&kept[1..]) < max);
+        }
+
+        /// Nothing that is not replicated goes, whatever the limits; without limits nothing goes.
+        #[test]
+        fn high_watermark(all in candidates(), high_watermark in 0..500_i64) {
+            let everything = limits(Some(0), Some(0));
+            let count = expired(&all, &everything, NOW, Offset(0), Offset(high_watermark));
+            prop_assert!(all[..count].iter().all(|s| s.next_offset.0 <= high_watermark));
+            prop_assert_eq!(expired(&all, &limits(None, None), NOW, Offset(0), Offset(500)), 0);
+        }
+
+        /// Whole segments below a moved log start go.
+        #[test]
+        fn log_start(all in candidates(), start in 0..500_i64) {
+            let nothing = limits(None, None);
+            let count = expired(&all, &nothing, NOW, Offset(start), Offset(i64::MAX));
+            prop_assert_eq!(count, all.partition_point(|segment| segment.next_offset.0 <= start));
+        }
+    }
+}

@@ -97,12 +97,10 @@ impl<D: Disk> LogShared<D> {
         self.0.window.chunks() * CHUNK_BYTES / 2
     }
 
-    /// Readers hold so many chunks that no log owns that the window may run out.
+    /// Slices (mostly of readers) hold so many chunks that the window may run out.
     pub(crate) fn is_window_pinned(&self) -> bool {
         let window = &self.0.window;
-        let pinned = window.chunks() - window.free_chunks();
-        let owned = self.0.chunks.borrow().len();
-        pinned.saturating_sub(owned) > window.chunks() / crate::limits::WINDOW_PINNED_PART
+        window.pinned_chunks() > window.chunks() / crate::limits::WINDOW_PINNED_PART
     }
 
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {

@@ -4,3 +4,4 @@ mod basics;
 mod bench;
 mod faults;
 mod simulation;
+mod window_use;

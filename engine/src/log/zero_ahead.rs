@@ -68,3 +68,33 @@ pub(crate) fn next_range(zeroed: u64, submitted: u64, goal: u64) -> Option<Range
     let to = (from + ZERO_WRITE).min(goal / BLOCK_BYTES as u64 * BLOCK_BYTES as u64);
     (from < to).then_some(from..to)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// A zero write never touches a block the writer may touch, and is never behind the goal.
+        #[test]
+        fn zeros_keep_away_from_the_writer(
+            zeroed in (0..3000_u64).prop_map(|blocks| blocks * 4096),
+            placed in 0..10_000_000_u64,
+            goal in 0..20_000_000_u64,
+        ) {
+            if let Some(range) = next_range(zeroed, placed, goal) {
+                prop_assert!(range.start >= placed.next_multiple_of(4096) + ZERO_WRITE - 4096 || range.start == zeroed);
+                prop_assert!(range.start >= placed.next_multiple_of(4096));
+                prop_assert!(range.end <= goal && range.end - range.start <= ZERO_WRITE);
+                prop_assert!(range.start.is_multiple_of(4096) && range.end.is_multiple_of(4096));
+            }
+        }
+
+        #[test]
+        fn the_target_is_bounded(rate in any::<u64>()) {
+            let target = target_bytes(rate);
+            prop_assert!((ZERO_AHEAD_BYTES_MIN..=ZERO_AHEAD_BYTES_MAX).contains(&target));
+        }
+    }
+}

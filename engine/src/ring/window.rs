@@ -17,7 +17,7 @@ use std::{
     ptr::NonNull,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -49,6 +49,8 @@ struct Mapping {
     chunks: usize,
     /// One bit per chunk, set while the chunk is free. A chunk belongs to whoever cleared its bit.
     free: Box<[AtomicU64]>,
+    /// Chunks that slices point into.
+    pinned_chunks: AtomicUsize,
 }
 
 // SAFETY: the mapping is plain memory that lives until drop. Bytes of a chunk are written only
@@ -79,14 +81,23 @@ impl Window {
             AtomicU64::new(u64::MAX >> (WORD_BITS - bits))
         });
         let free = words.collect();
-        Ok(Window(Arc::new(Mapping { memfd, address, mapped_bytes, header_bytes, chunks, free })))
+        Ok(Window(Arc::new(Mapping {
+            memfd,
+            address,
+            mapped_bytes,
+            header_bytes,
+            chunks,
+            free,
+            pinned_chunks: AtomicUsize::new(0),
+        })))
     }
 
     /// Takes a free, empty chunk; `None` when every chunk is in use.
     pub fn allocate(&self) -> Option<Chunk> {
         let index = self.0.take_free()?;
         self.0.generation(index).fetch_add(1, Ordering::AcqRel);
-        let slot = Arc::new(Slot { mapping: Arc::clone(&self.0), index });
+        let (mapping, slices) = (Arc::clone(&self.0), AtomicUsize::new(0));
+        let slot = Arc::new(Slot { mapping, index, slices });
         Some(Chunk { slot, start: 0, filled: 0 })
     }
 
@@ -98,6 +109,11 @@ impl Window {
     /// Chunks that `allocate` could hand out now.
     pub fn free_chunks(&self) -> usize {
         self.0.free.iter().map(|word| word.load(Ordering::Relaxed).count_ones() as usize).sum()
+    }
+
+    /// Chunks that slices point into: they cannot be reused until the slices are gone.
+    pub fn pinned_chunks(&self) -> usize {
+        self.0.pinned_chunks.load(Ordering::Relaxed)
     }
 
     /// The memfd, to be passed to the replicator (SCM_RIGHTS). It cannot shrink or grow.
@@ -162,6 +178,8 @@ impl Drop for Mapping {
 struct Slot {
     mapping: Arc<Mapping>,
     index: usize,
+    /// Slices that point into the chunk.
+    slices: AtomicUsize,
 }
 
 impl Drop for Slot {
@@ -213,7 +231,7 @@ impl Chunk {
         if from == to {
             return Bytes::new();
         }
-        Bytes::from_owner(Pinned { slot: Arc::clone(&self.slot), from, bytes: to - from })
+        Bytes::from_owner(Pinned::new(&self.slot, from, to - from))
     }
 
     /// Content from `from` to `to` to look at.
@@ -246,6 +264,23 @@ struct Pinned {
     slot: Arc<Slot>,
     from: usize,
     bytes: usize,
+}
+
+impl Pinned {
+    fn new(slot: &Arc<Slot>, from: usize, bytes: usize) -> Pinned {
+        if slot.slices.fetch_add(1, Ordering::AcqRel) == 0 {
+            slot.mapping.pinned_chunks.fetch_add(1, Ordering::AcqRel);
+        }
+        Pinned { slot: Arc::clone(slot), from, bytes }
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        if self.slot.slices.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.slot.mapping.pinned_chunks.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
 }
 
 impl AsRef<[u8]> for Pinned {
