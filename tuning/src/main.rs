@@ -25,7 +25,7 @@ use tuning::{apply, item, items, kernel_line, measure, persist, plan, undo, veri
 const LOCK: &str = "/run/ringlog-tune.lock";
 const LATENCY_DEVICE: &str = "/dev/cpu_dma_latency";
 
-/// A load average above this means that others used the CPUs during a measurement.
+/// A load average above this before a measurement means that others use the CPUs.
 const BUSY_LOAD: f64 = 0.8;
 
 /// Output and exit code of a command.
@@ -194,9 +194,8 @@ impl Tool {
             }
             Measure::Cpu(wanted) => {
                 let host = self.host(&self.root, wanted.wish())?;
-                let figures = measure::cpu::measure(&host);
                 self.tell_company();
-                self.show(&Shown::Cpu(&figures))
+                self.show(&Shown::Cpu(&measure::cpu::measure(&host)))
             }
         };
         Ok((text, EXIT_OK))
@@ -215,9 +214,8 @@ impl Tool {
             item::Status::NotApplicable(because) => format!("durability class: {because}"),
             _ => format!("{}: {}", one.subject, one.now),
         });
-        let figures = measure::disk::measure(folder, class.collect())?;
         self.tell_company();
-        Ok(figures)
+        measure::disk::measure(folder, class.collect())
     }
 
     /// Figures of a busy machine are figures of its other programs too.
@@ -226,7 +224,7 @@ impl Tool {
         let minute = load.split_whitespace().next().and_then(|text| text.parse::<f64>().ok());
         if minute.is_some_and(|minute| minute > BUSY_LOAD) {
             say(&format!(
-                "other programs were running meanwhile (load average {load}): measure again when it is calm"
+                "other programs are running (load average {load}): the figures are theirs too, measure again when it is calm"
             ));
         }
     }

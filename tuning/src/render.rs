@@ -65,7 +65,7 @@ pub fn render(shown: &Shown<'_>, format: Format) -> String {
     }
 }
 
-/// Whether to colour: only on a terminal, and never with NO_COLOR (https://no-color.org).
+/// Whether to colour: only on a terminal, and never with NO_COLOR (<https://no-color.org>).
 fn is_colourful() -> bool {
     std::io::stdout().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())

@@ -21,6 +21,8 @@ const DEPTHS: [usize; 3] = [1, 4, 16];
 const FILE_BYTES: usize = 64 << 20;
 const ALIGN_BYTES: usize = 4096;
 const CELL_TIME: Duration = Duration::from_millis(300);
+/// Times the two ways are measured in turn for the floor.
+const ROUNDS: usize = 5;
 const CELL_WRITES_MAX: usize = 2000;
 
 /// How a write is made durable.
@@ -59,9 +61,20 @@ pub struct DiskFigures {
     pub class: Vec<String>,
     /// The cells.
     pub cells: Vec<Cell>,
+    /// The two ways at 4 KiB and depth 1, in turn.
+    pub floor: Floor,
 }
 
-/// Measures in `folder`; about ten seconds and 64 MiB.
+/// The price of the smallest durable write, measured in turn so that drift of the machine hits both alike.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Floor {
+    /// RWF_DSYNC, p50 of each round, in microseconds.
+    pub dsync_p50_us: Vec<f64>,
+    /// Write, then fdatasync, p50 of each round, in microseconds.
+    pub flush_p50_us: Vec<f64>,
+}
+
+/// Measures in `folder`; about fifteen seconds and 64 MiB.
 pub fn measure(folder: &Path, class: Vec<String>) -> Result<DiskFigures, TuneError> {
     let fail = |source: io::Error| TuneError::Measure {
         what: format!(
@@ -81,7 +94,14 @@ pub fn measure(folder: &Path, class: Vec<String>) -> Result<DiskFigures, TuneErr
             }
         }
     }
-    Ok(DiskFigures { folder: folder.display().to_string(), class, cells })
+    let mut floor = Floor::default();
+    for _ in 0..ROUNDS {
+        let round =
+            |way| cell(folder, way, SIZES[0], 1).map(|cell| cell.spread.p50_us).map_err(fail);
+        floor.dsync_p50_us.push(round(Way::Dsync)?);
+        floor.flush_p50_us.push(round(Way::WriteThenFlush)?);
+    }
+    Ok(DiskFigures { folder: folder.display().to_string(), class, cells, floor })
 }
 
 /// A file that is gone when the measurement ends, however it ends.
@@ -225,20 +245,31 @@ pub fn text(figures: &DiskFigures, table: fn(&[&str]) -> Table) -> String {
         "What cannot be known from here: whether the drive has power-loss protection, whether it tells the truth\n\
          about its cache, and whether a hypervisor passes a flush on to its own disk. Only pulling the plug shows it.\n",
     );
-    if let (Some(dsync), Some(flush)) =
-        (floor(figures, Way::Dsync), floor(figures, Way::WriteThenFlush))
-    {
-        text.push_str(&format!(
-            "durable-write floor (4 KiB, one at a time): RWF_DSYNC {dsync:.1} us, write + flush {flush:.1} us ({:.2}x)\n",
-            flush / dsync
-        ));
-    }
+    text.push_str(&floor_words(&figures.floor));
     text
 }
 
-fn floor(figures: &DiskFigures, way: Way) -> Option<f64> {
-    let first = figures.cells.iter().find(|cell| cell.way == way)?;
-    Some(first.spread.p50_us)
+/// What the floor's rounds allow to say: a difference only when every round of one way was faster than
+/// every round of the other.
+fn floor_words(floor: &Floor) -> String {
+    let range = |rounds: &[f64]| {
+        let least = rounds.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = rounds.iter().copied().fold(0.0, f64::max);
+        (least, most)
+    };
+    let (dsync, flush) = (range(&floor.dsync_p50_us), range(&floor.flush_p50_us));
+    let verdict = if dsync.1 < flush.0 {
+        "RWF_DSYNC is faster"
+    } else if flush.1 < dsync.0 {
+        "write + flush is faster"
+    } else {
+        "no difference shown"
+    };
+    format!(
+        "durable-write floor (4 KiB, one at a time, p50 of {ROUNDS} rounds in turn): RWF_DSYNC {:.1} to {:.1} us, \
+         write + flush {:.1} to {:.1} us: {verdict}\n",
+        dsync.0, dsync.1, flush.0, flush.1
+    )
 }
 
 fn way_words(way: Way) -> &'static str {
@@ -260,6 +291,16 @@ mod tests {
             assert_eq!(buffer.bytes().as_ptr().align_offset(ALIGN_BYTES), 0);
             assert_eq!(buffer.bytes().len(), len);
         }
+    }
+
+    #[test]
+    fn a_difference_is_only_claimed_when_every_round_shows_it() {
+        let words = |dsync: &[f64], flush: &[f64]| {
+            floor_words(&Floor { dsync_p50_us: dsync.to_vec(), flush_p50_us: flush.to_vec() })
+        };
+        assert!(words(&[1.0, 2.0], &[3.0, 4.0]).contains("RWF_DSYNC is faster"));
+        assert!(words(&[5.0, 6.0], &[3.0, 4.0]).contains("write + flush is faster"));
+        assert!(words(&[1.0, 3.5], &[3.0, 4.0]).contains("no difference shown"));
     }
 
     #[test]
