@@ -24,6 +24,8 @@ VARIES = {
     "throttle_time_ms", "cluster_id", "controller_id", "node_id", "broker_id", "host", "port",
     "rack", "leader_id", "topic_id", "producer_id", "error_message", "timestamp_ms",
     "brokers", "replica_nodes", "isr_nodes", "leader_epoch",
+    # Kafka names the operations even where nothing is secured.
+    "topic_authorized_operations",
 }  # fmt: skip
 
 
