@@ -33,9 +33,7 @@ impl<D: Disk> Log<D> {
         let segments: Vec<_> = self.0.state.borrow().segments.iter().cloned().collect();
         let mut from = self.log_start();
         for segment in &segments {
-            if segment.max_timestamp.get().is_none() && segment.sealed.get() {
-                self.load_index(segment).await?;
-            }
+            self.load_times(segment).await?;
             let max = segment.max_timestamp.get();
             if max.is_none_or(|max| max.timestamp < timestamp) || segment.next_offset.get() <= from
             {
@@ -114,9 +112,7 @@ impl<D: Disk> Log<D> {
         let segments: Vec<_> = self.0.state.borrow().segments.iter().cloned().collect();
         let mut largest: Option<MaxTimestamp> = None;
         for segment in &segments {
-            if segment.max_timestamp.get().is_none() && segment.sealed.get() {
-                self.load_index(segment).await?;
-            }
+            self.load_times(segment).await?;
             let max = segment.max_timestamp.get();
             if let Some(max) = max.filter(|max| max.timestamp.0 >= 0)
                 && largest.is_none_or(|largest| largest.timestamp < max.timestamp)

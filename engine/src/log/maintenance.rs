@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::{
     Log, LogConfig, LogState, Status, files,
     pool::NewFile,
-    segment::{NEXT_FILE, Segment, file_path, log_path},
+    segment::{NEXT_FILE, SIDE_FILES, Segment, file_path, log_path},
     tail::Block,
     zero_ahead,
 };
@@ -422,7 +422,7 @@ impl<D: Disk> Log<D> {
             segment.zero.released.wait().await;
         }
         let shared = &self.0.shared.0;
-        for extension in ["index", "timeindex", "snapshot", "holes"] {
+        for extension in SIDE_FILES {
             let path = file_path(&self.0.dir, segment.base, extension);
             files::remove_if_there(&shared.disk, &path).await?;
         }

@@ -249,6 +249,12 @@ impl<D: Disk> Log<D> {
         Ok(())
     }
 
+    /// Makes sure that the largest timestamp of a segment is known.
+    pub(crate) async fn load_times(&self, segment: &Rc<Segment<D>>) -> Result<(), ReadError> {
+        let unknown = segment.max_timestamp.get().is_none() && segment.sealed.get();
+        if unknown { self.load_index(segment).await } else { Ok(()) }
+    }
+
     /// The index files of a sealed segment; `None` if they are missing or damaged.
     async fn read_index(&self, segment: &Segment<D>) -> io::Result<Option<SegmentIndex>> {
         let disk = &self.0.shared.0.disk;

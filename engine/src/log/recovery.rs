@@ -17,7 +17,7 @@ use super::{
     index::SegmentIndex,
     recovery_scan::{self, Scan},
     scan::Scanner,
-    segment::{NEXT_FILE, Segment, base_of, file_path, log_path},
+    segment::{NEXT_FILE, SIDE_FILES, Segment, base_of, file_path, log_path},
 };
 use crate::{
     limits::{INDEX_FILE_BYTES_MAX, ZERO_AHEAD_BYTES_MIN},
@@ -251,7 +251,7 @@ impl<D: Disk> Opening<'_, D> {
     async fn remove(&self, found: &[Found]) -> io::Result<()> {
         let disk = &self.shared.0.disk;
         for segment in found {
-            for extension in ["index", "timeindex", "snapshot", "holes", "log"] {
+            for extension in SIDE_FILES.into_iter().chain(["log"]) {
                 let path = file_path(self.dir, segment.base, extension);
                 files::remove_if_there(disk, &path).await?;
             }

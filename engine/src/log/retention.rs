@@ -58,9 +58,7 @@ impl<D: Disk> Log<D> {
         let segments: Vec<_> = self.0.state.borrow().segments.iter().cloned().collect();
         let mut candidates = Vec::with_capacity(segments.len());
         for segment in &segments {
-            if segment.max_timestamp.get().is_none() && segment.sealed.get() {
-                self.load_index(segment).await?;
-            }
+            self.load_times(segment).await?;
             candidates.push(candidate(segment));
         }
         let config = self.config();

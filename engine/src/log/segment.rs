@@ -22,6 +22,8 @@ use crate::{
 
 /// Name of the file that is prepared for the next roll.
 pub(crate) const NEXT_FILE: &str = "next.log";
+/// Extensions of the files beside a segment's `.log`; they go when it goes.
+pub(crate) const SIDE_FILES: [&str; 4] = ["index", "timeindex", "snapshot", "holes"];
 const OFFSET_DIGITS: usize = 20;
 
 /// A part of the log that is lost: damaged bytes, reported and never served.
