@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::keys::KeyChoice;
 use crate::schedule::Arrivals;
 use crate::sink::store::Mutant;
+use crate::slo::{Growth, Slo};
 use crate::workload::{Acks, Codec, Rates, RecordSize, Size, Span, Workload};
 
 /// Open-loop load generator, latency recorder and loss judge for any broker that speaks Kafka's
@@ -32,6 +33,22 @@ pub struct Cli {
 pub enum Command {
     /// Run a workload and report latencies (open loop with --rate, closed loop without)
     Run(Box<RunArgs>),
+    /// 20 seconds against an address: the machine's floor, closed loop, open loop, a report
+    Quick(Box<QuickArgs>),
+    /// Find the highest rate at which an objective holds
+    Search(Box<SearchArgs>),
+    /// Run for long and see whether it gets slower
+    Soak(Box<SoakArgs>),
+    /// Judge: are acknowledged records there, once, in order and unchanged? Survives broker crashes
+    Verify(Box<VerifyArgs>),
+    /// Compare two runs (or sets of runs, comma separated)
+    Compare(CompareArgs),
+    /// One HTML page over one or several summaries
+    Report(ReportArgs),
+    /// Measure what this machine can do without a broker
+    Floor(FloorArgs),
+    /// Print what a workload would do
+    Plan(Box<PlanArgs>),
     /// Serve as a tiny test broker: the null sink, the durable echo, or a mutant
     Sink(SinkArgs),
 }
@@ -45,6 +62,116 @@ pub struct RunArgs {
     /// Output.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// Objective(s), for example p99.9<2ms or e2e:p99<5ms; exit code 4 when missed
+    #[arg(long)]
+    pub slo: Option<Slo>,
+    /// Measure the machine's floor first and print it beside the results
+    #[arg(long)]
+    pub floor: bool,
+}
+
+/// Flags of `quick`.
+#[derive(Debug, Args)]
+pub struct QuickArgs {
+    /// Workload.
+    #[command(flatten)]
+    pub workload: WorkloadArgs,
+    /// Output.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Flags of `search`.
+#[derive(Debug, Args)]
+pub struct SearchArgs {
+    /// Workload; --rate is where the search starts.
+    #[command(flatten)]
+    pub workload: WorkloadArgs,
+    /// Output.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Objective(s), for example p99.9<2ms
+    #[arg(long)]
+    pub slo: Slo,
+    /// How exactly the edge is wanted, as a share of the rate
+    #[arg(long, default_value_t = 0.05)]
+    pub precision: f64,
+    /// How often the rate at the edge must hold
+    #[arg(long, default_value_t = 3)]
+    pub repeats: usize,
+}
+
+/// Flags of `soak`.
+#[derive(Debug, Args)]
+pub struct SoakArgs {
+    /// Workload.
+    #[command(flatten)]
+    pub workload: WorkloadArgs,
+    /// Output.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// How much the p99 of the last fifth may exceed that of the first, per cent; exit code 4
+    #[arg(long, default_value_t = 10.0)]
+    pub drift_max: f64,
+}
+
+/// Flags of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Workload.
+    #[command(flatten)]
+    pub workload: WorkloadArgs,
+    /// Output.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// How long the broker may take to come back before the log is read
+    #[arg(long, default_value = "60s")]
+    pub recovery_timeout: Span,
+}
+
+/// Flags of `compare`.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// summary.json (or its folder) of A; several, comma separated, count together
+    pub a: String,
+    /// The same of B
+    pub b: String,
+    /// Fail (exit code 4) on growth, for example p99>+5% (repeatable)
+    #[arg(long)]
+    pub fail_if: Vec<Growth>,
+    /// Start of the bootstrap's random draws
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// Flags of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// summary.json files or their folders
+    #[arg(required = true)]
+    pub summaries: Vec<PathBuf>,
+    /// The page to write
+    #[arg(long, default_value = "report.html")]
+    pub html: PathBuf,
+}
+
+/// Flags of `floor`.
+#[derive(Debug, Args)]
+pub struct FloorArgs {
+    /// Folder whose disk is written (64 MiB, removed afterwards)
+    #[arg(default_value = ".")]
+    pub folder: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Workload.
+    #[command(flatten)]
+    pub workload: WorkloadArgs,
 }
 
 /// Where results go.

@@ -154,6 +154,20 @@ impl Client {
         }
     }
 
+    /// The broker's version ranges by API name, for the record.
+    pub fn versions(&self) -> BTreeMap<String, String> {
+        self.versions
+            .iter()
+            .map(|(key, (min, max))| {
+                let name = match wire::api_name(*key) {
+                    "unknown API" => format!("API {key}"),
+                    name => name.to_owned(),
+                };
+                (name, format!("{min}-{max}"))
+            })
+            .collect()
+    }
+
     /// Sends a request and waits for its response.
     pub fn call<R: Request>(&mut self, request: &R) -> Result<R::Response> {
         let version = self.version::<R>()?;

@@ -17,6 +17,7 @@ pub mod template;
 pub mod wire;
 
 pub mod affinity;
+pub mod consumer;
 pub mod ledger;
 pub mod nav;
 pub mod poller;
@@ -28,4 +29,16 @@ pub mod session;
 pub mod shapes;
 pub mod topics;
 
+pub mod judge;
+pub mod output;
+pub mod provenance;
+pub mod report;
+pub mod slo;
+pub mod summary;
+pub mod text;
+pub mod ticker;
+pub mod verdict;
+
+pub mod command;
+pub mod floor;
 pub mod sink;

@@ -1,81 +1,38 @@
-//! The command line of `ringlog-loadgen`. Never does the work itself.
+//! The binary `ringlog-loadgen`: arguments in, exit code out. Never does the work itself.
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stdout, reason = "a command-line tool answers on standard output")]
 
-use anyhow::Result;
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+
 use clap::Parser;
-use loadgen::cli::{Cli, Command, RunArgs, SinkArgs};
-use loadgen::recorder::Metric;
-use loadgen::run::Setup;
-use loadgen::session::Purpose;
-use loadgen::sink::{Keep, Sink, SinkConfig};
-use loadgen::units::{show_count, show_ns};
+use loadgen::cli::Cli;
+use loadgen::command::{self, Ending};
+use loadgen::run::INTERRUPTED;
 
-fn main() -> Result<()> {
-    match Cli::parse().command {
-        Command::Run(args) => run(&args),
-        Command::Sink(args) => sink(args),
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let handler = ctrlc::set_handler(|| {
+        // The first one ends the run with its results; the second one ends the program.
+        if INTERRUPTED.swap(true, Ordering::AcqRel) {
+            std::process::exit(130);
+        }
+    });
+    if let Err(error) = handler {
+        command::warn(&format!("Ctrl-C will lose results: {error}"));
     }
-}
-
-fn sink(args: SinkArgs) -> Result<()> {
-    let keep = match (args.durable, args.mutant) {
-        (Some(folder), _) => Keep::Durable(folder),
-        (None, Some(mutant)) => Keep::Memory(mutant),
-        (None, None) => Keep::Nothing,
-    };
-    let sink = Sink::start(SinkConfig {
-        listen: args.listen,
-        brokers: args.brokers,
-        keep,
-        auto_create: false,
-        ..SinkConfig::default()
-    })?;
-    println!("listening on {}", sink.address());
-    loop {
-        std::thread::park();
-    }
-}
-
-fn run(args: &RunArgs) -> Result<()> {
-    let workload = args.workload.resolve(toml::Table::new())?;
-    let rates: Vec<Option<f64>> = if workload.rate.0.is_empty() {
-        vec![None]
-    } else {
-        workload.rate.0.iter().copied().map(Some).collect()
-    };
-    let mut setup = Setup::new(workload)?;
-    for rate in rates {
-        let step = setup.step(rate, Purpose::Load, &mut |_| {})?;
-        let counts = &step.series.counts;
-        println!(
-            "rate {rate:?}: {} requests, {:.0} records/s, {:.1} MB/s in {:.1} s, cpu {:?}, failures {:?} retries {:?} unsent {} partial {:?}",
-            show_count(counts.requests_acked),
-            counts.records_acked as f64 / step.measured_s,
-            counts.bytes_acked as f64 / step.measured_s / 1e6,
-            step.measured_s,
-            step.cpu_shares,
-            counts.failures,
-            counts.retries,
-            counts.requests_unsent,
-            step.partial,
-        );
-        for metric in Metric::ALL {
-            let histogram = step.series.total.of(metric);
-            if histogram.is_empty() {
-                continue;
-            }
-            let at = |q: f64| show_ns(histogram.value_at_quantile(q));
-            println!(
-                "  {:<26} p50 {} p99 {} p99.9 {} max {} (n={})",
-                metric.title(),
-                at(0.5),
-                at(0.99),
-                at(0.999),
-                show_ns(histogram.max()),
-                histogram.len()
-            );
+    match command::run(cli) {
+        Ok(ending) => ExitCode::from(match ending {
+            Ending::Ok => 0,
+            Ending::Invalid => 3,
+            Ending::SloMissed => 4,
+            Ending::DataWrong => 5,
+            Ending::Interrupted => 130,
+        }),
+        Err(error) => {
+            // Without a backtrace, whatever the environment says: the chain of causes is the story.
+            let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+            command::warn(&format!("error: {}", causes.join(": ")));
+            ExitCode::from(if INTERRUPTED.load(Ordering::Acquire) { 130 } else { 1 })
         }
     }
-    setup.topics.remove()
 }

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context, Result, anyhow, bail};
 use kafka_protocol::messages::{FetchRequest, ProduceRequest};
 
-use crate::control::Client;
+use crate::consumer;
+use crate::control::{Client, LATEST};
 use crate::keys::{KeyChoice, KeyTable};
 use crate::ledger::Ledger;
 use crate::nav::{Map, Navigator};
@@ -158,7 +159,7 @@ impl Setup {
             fetch_version: self.fetch_version,
             keys: self.keys.clone(),
             ready: AtomicUsize::new(0),
-            drained: AtomicBool::new(false),
+            producers_done: AtomicBool::new(false),
         }
     }
 
@@ -175,6 +176,7 @@ impl Setup {
 /// The threads of a step.
 struct Crew {
     producers: Vec<JoinHandle<Result<Outcome>>>,
+    consumers: Vec<JoinHandle<Result<()>>>,
     spares: Vec<Sender<Latencies>>,
     threads: usize,
 }
@@ -188,7 +190,9 @@ impl Crew {
         );
         let producers = u32::try_from(setup.workload.producers)?;
         let threads = setup.workload.threads.min(setup.workload.producers);
-        let mut crew = Crew { producers: Vec::new(), spares: Vec::new(), threads };
+        let mut crew =
+            Crew { producers: Vec::new(), consumers: Vec::new(), spares: Vec::new(), threads };
+        crew.start_consumers(setup, session, done, &navigator)?;
         for thread in 0..threads {
             let numbers: Vec<u32> = (0..producers)
                 .filter(|number| crate::units::to_usize(u64::from(*number)) % threads == thread)
@@ -211,6 +215,41 @@ impl Crew {
         Ok(crew)
     }
 
+    /// Consumers start at the end of the log, before the first record of this step is sent.
+    fn start_consumers(
+        &mut self,
+        setup: &Setup,
+        session: &Arc<Session>,
+        done: &Sender<Interval>,
+        navigator: &Navigator,
+    ) -> Result<()> {
+        let workload = &setup.workload;
+        if workload.consumers == 0 {
+            return Ok(());
+        }
+        let offsets = consumer::offsets(&setup.map, LATEST, CONTROL_TIMEOUT)?;
+        let group = consumer::assign(setup.map.targets.len(), workload.consumers, &offsets);
+        let all: Vec<_> = std::iter::repeat_n(group, workload.groups).flatten().collect();
+        let threads = workload.threads.min(all.len());
+        for thread in 0..threads {
+            let start = consumer::Start {
+                session: Arc::clone(session),
+                map: Arc::clone(&setup.map),
+                navigator: navigator.clone(),
+                consumers: all.iter().skip(thread).step_by(threads).cloned().collect(),
+                cpu: workload.pin.get(workload.threads + thread).copied(),
+            };
+            let book = self.book(done);
+            let handle = std::thread::Builder::new()
+                .name(format!("consumers-{thread}"))
+                .spawn(move || consumer::run(start, book))
+                .context("start a consumer thread")?;
+            self.consumers.push(handle);
+            self.threads += 1;
+        }
+        Ok(())
+    }
+
     fn book(&mut self, done: &Sender<Interval>) -> Book {
         let (spare, spares) = channel();
         self.spares.push(spare);
@@ -220,7 +259,9 @@ impl Crew {
     fn wait_ready(&self, session: &Session) -> Result<()> {
         let until = Instant::now() + READY_TIMEOUT;
         while session.ready.load(Ordering::Acquire) < self.threads {
-            if self.producers.iter().any(JoinHandle::is_finished) {
+            let ended = self.producers.iter().any(JoinHandle::is_finished)
+                || self.consumers.iter().any(JoinHandle::is_finished);
+            if ended {
                 // Its error comes out of join().
                 session.window.stop(0);
                 return Ok(());
@@ -262,6 +303,9 @@ impl Crew {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             let now_ns = session.clock.now_ns();
+            if self.producers.iter().all(JoinHandle::is_finished) {
+                session.producers_done.store(true, Ordering::Release);
+            }
             if partial.is_none()
                 && let Some(why) = watch.reason_to_stop(session, now_ns)
             {
@@ -277,6 +321,9 @@ impl Crew {
     }
 
     fn join(self) -> Result<Vec<Outcome>> {
+        for thread in self.consumers {
+            thread.join().map_err(|_| anyhow!("a consumer thread panicked"))??;
+        }
         self.producers
             .into_iter()
             .map(|thread| thread.join().map_err(|_| anyhow!("a producer thread panicked"))?)

@@ -108,6 +108,11 @@ impl Window {
         self.stop_ns.fetch_min(now_ns, Ordering::AcqRel);
     }
 
+    /// Whether it was ended before it began.
+    pub fn was_aborted(&self) -> bool {
+        self.stop_ns.load(Ordering::Acquire) == 0
+    }
+
     /// Whether it was ended early.
     pub fn was_stopped(&self) -> bool {
         self.stop_ns.load(Ordering::Acquire) != u64::MAX
@@ -151,8 +156,8 @@ pub struct Session {
     pub keys: Option<Arc<KeyTable>>,
     /// Threads whose connections all stand.
     pub ready: AtomicUsize,
-    /// Set when consumers may end: producers are done and the tail was read.
-    pub drained: AtomicBool,
+    /// Set when the producers have ended; consumers then read the tail and end too.
+    pub producers_done: AtomicBool,
 }
 
 impl Session {

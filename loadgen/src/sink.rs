@@ -209,10 +209,7 @@ impl Shared {
 
     fn serve(&self, node: usize, mut stream: TcpStream) -> Result<()> {
         stream.set_nodelay(true)?;
-        let mut writer = match &self.config.keep {
-            Keep::Durable(path) => Some(store::DurableFile::open(path)?),
-            Keep::Nothing | Keep::Memory(_) => None,
-        };
+        let mut durable = None;
         let mut input = vec![0; READ_BYTES];
         let (mut start, mut end) = (0, 0);
         let mut output = Vec::new();
@@ -227,7 +224,7 @@ impl Shared {
                     break;
                 }
                 let frame = &input[start + 4..start + 4 + bytes];
-                self.answer(node, frame, &mut output, writer.as_mut())?;
+                self.answer(node, frame, &mut output, &mut durable)?;
                 start += 4 + bytes;
             }
             stream.write_all(&output)?;
@@ -247,7 +244,7 @@ impl Shared {
         node: usize,
         frame: &[u8],
         output: &mut Vec<u8>,
-        durable: Option<&mut store::DurableFile>,
+        durable: &mut Option<store::DurableFile>,
     ) -> Result<()> {
         let head = frame.first_chunk::<8>().context("request shorter than its header")?;
         let api_key = i16::from_be_bytes([head[0], head[1]]);

@@ -21,7 +21,7 @@ impl Shared {
         version: i16,
         frame: &[u8],
         output: &mut Vec<u8>,
-        mut durable: Option<&mut DurableFile>,
+        durable: &mut Option<DurableFile>,
     ) -> Result<bool> {
         if !(3..=7).contains(&version) {
             bail!("Produce v{version} is not served");
@@ -45,8 +45,7 @@ impl Shared {
                 let (records, tail) = rest.split_at_checked(length).context("cut off")?;
                 rest = tail;
                 let partition = i32::from_be_bytes(index);
-                let file = durable.as_deref_mut();
-                let (code, offset) = self.append(node, topic, partition, records, file)?;
+                let (code, offset) = self.append(node, (topic, partition), records, durable)?;
                 output.extend_from_slice(&index);
                 output.extend_from_slice(&code.to_be_bytes());
                 output.extend_from_slice(&offset.to_be_bytes());
@@ -63,10 +62,9 @@ impl Shared {
     fn append(
         &self,
         node: usize,
-        topic: &str,
-        partition: i32,
+        (topic, partition): (&str, i32),
         records: &[u8],
-        durable: Option<&mut DurableFile>,
+        durable: &mut Option<DurableFile>,
     ) -> Result<(i16, i64)> {
         let index = usize::try_from(partition).unwrap_or(usize::MAX);
         if self.addresses.len() > 1 && self.leader(index) != node {
@@ -77,8 +75,12 @@ impl Shared {
         }
         match &self.config.keep {
             Keep::Nothing => Ok((0, self.discarded.fetch_add(count(records), Ordering::Relaxed))),
-            Keep::Durable(_) => {
-                durable.context("a durable sink has a file per connection")?.write(records)?;
+            Keep::Durable(folder) => {
+                // Opened at the first produce: control connections need none.
+                if durable.is_none() {
+                    *durable = Some(DurableFile::open(folder)?);
+                }
+                durable.as_mut().context("the file was just opened")?.write(records)?;
                 Ok((0, self.discarded.fetch_add(count(records), Ordering::Relaxed)))
             }
             Keep::Memory(_) => match self.log(topic, partition) {
