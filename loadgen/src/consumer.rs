@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
@@ -444,8 +444,20 @@ pub fn by_leader(map: &Map) -> BTreeMap<(i32, usize), Vec<(usize, i32)>> {
     grouped
 }
 
-/// The offset at `at` (latest or earliest) of every target, asked of its leader.
+/// The offset at `at` (latest or earliest) of every target, asked of its leader. A broker that has
+/// just been given a partition may refuse for a moment; it is asked again until `timeout` is over.
 pub fn offsets(map: &Map, at: i64, timeout: Duration) -> Result<Vec<i64>> {
+    let until = Instant::now() + timeout;
+    loop {
+        match offsets_now(map, at, timeout) {
+            Ok(found) => return Ok(found),
+            Err(error) if Instant::now() > until => return Err(error),
+            Err(_) => std::thread::sleep(CHORES),
+        }
+    }
+}
+
+fn offsets_now(map: &Map, at: i64, timeout: Duration) -> Result<Vec<i64>> {
     let mut found = vec![0; map.targets.len()];
     for ((leader, topic), partitions) in by_leader(map) {
         let address = map

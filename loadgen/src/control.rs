@@ -62,6 +62,8 @@ pub struct Client {
     timeout: Duration,
     versions: BTreeMap<i16, (i16, i16)>,
     correlation_id: i32,
+    /// The broker answered something that it would not answer without authentication.
+    admitted: bool,
 }
 
 /// A topic to create.
@@ -128,6 +130,7 @@ impl Client {
             timeout,
             versions: BTreeMap::from([(ApiVersionsRequest::KEY, (0, 0))]),
             correlation_id: 0,
+            admitted: false,
         };
         let answer = client.call(&ApiVersionsRequest::default())?;
         client.broker_ok("ApiVersions", address, answer.error_code, None)?;
@@ -193,7 +196,10 @@ impl Client {
             let reason = anyhow::anyhow!("correlation id {answered} for {}", self.correlation_id);
             return Err(garbled(&self.address, reason));
         }
-        wire::decode_response::<R>(&body, version).map_err(|reason| garbled(&self.address, reason))
+        let answer = wire::decode_response::<R>(&body, version)
+            .map_err(|reason| garbled(&self.address, reason))?;
+        self.admitted |= R::KEY != ApiVersionsRequest::KEY;
+        Ok(answer)
     }
 
     fn broken(&self, api: &'static str, source: io::Error) -> ControlError {
@@ -202,7 +208,7 @@ impl Client {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
                 ControlError::Slow { address, api, timeout: self.timeout }
             }
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => {
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset if !self.admitted => {
                 ControlError::Refused { address, api }
             }
             _ => ControlError::Broken { address, api, source },

@@ -200,7 +200,7 @@ impl Worker {
         let share = self.session.rate.map(|rate| rate / workload.producers as f64);
         let (arrivals, batch, linger) =
             (workload.arrivals, workload.batch_records, workload.linger_ns());
-        let in_flight = workload.in_flight();
+        let in_flight = self.session.in_flight();
         for index in 0..self.producers.len() {
             let Some(rate) = share else {
                 let now_ns = self.session.clock.now_ns();
@@ -336,7 +336,7 @@ impl Worker {
 
     /// Sends what the lane may send.
     fn pump(&mut self, index: usize) -> Result<()> {
-        let in_flight_max = self.session.workload.in_flight();
+        let in_flight_max = self.session.in_flight();
         let mut now_ns = self.session.clock.now_ns();
         while !self.lanes[index].pending.is_empty()
             && self.lanes[index].may_send(in_flight_max, now_ns)

@@ -77,7 +77,7 @@ impl Provenance {
             .duration_since(std::time::UNIX_EPOCH)
             .map_or(0.0, |since| since.as_secs_f64());
         let (file_system, device) = mount_of(folder).unzip();
-        let disk = device.as_deref().and_then(|device| disk_of(device));
+        let disk = device.as_deref().and_then(disk_of);
         Provenance {
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             git_commit: option_env!("LOADGEN_GIT_COMMIT").map(str::to_owned),

@@ -171,6 +171,11 @@ impl Session {
         self.rate.is_some()
     }
 
+    /// Unanswered produce requests allowed per connection (closed loop: per producer).
+    pub fn in_flight(&self) -> usize {
+        self.workload.in_flight(self.is_open_loop())
+    }
+
     /// A random source of its own for each `lane` of the run, reproducible from the seed.
     pub fn random(&self, lane: u64) -> fastrand::Rng {
         fastrand::Rng::with_seed(self.seed ^ lane.wrapping_mul(0x9E37_79B9_7F4A_7C15))

@@ -221,7 +221,7 @@ impl Workload {
         in_range("batch-records", self.batch_records, 1, BATCH_RECORDS_MAX)?;
         in_range("threads", self.threads, 1, 256)?;
         in_range("key-count", self.key_count, 1, KEYS_MAX)?;
-        in_range("in-flight", self.in_flight(), 1, IN_FLIGHT_MAX)?;
+        in_range("in-flight", self.in_flight(self.is_open_loop()), 1, IN_FLIGHT_MAX)?;
         if self.producers == 0 && self.consumers == 0 {
             bail!("nothing to do: producers and consumers are both 0");
         }
@@ -237,8 +237,11 @@ impl Workload {
         if self.idempotence && self.acks != Acks::All {
             bail!("idempotence needs acks = \"all\"");
         }
-        if self.idempotence && self.in_flight() > 5 {
-            bail!("idempotence allows at most 5 requests in flight, not {}", self.in_flight());
+        if self.idempotence && self.in_flight(self.is_open_loop()) > 5 {
+            bail!(
+                "idempotence allows at most 5 requests in flight, not {}",
+                self.in_flight(self.is_open_loop())
+            );
         }
         if self.linger.0 > Duration::ZERO && self.rate.0.is_empty() {
             bail!("linger needs a rate: in closed loop a batch is always full");
@@ -271,9 +274,9 @@ impl Workload {
         !self.rate.0.is_empty()
     }
 
-    /// Unanswered produce requests allowed per connection.
-    pub fn in_flight(&self) -> usize {
-        self.in_flight.unwrap_or(match (self.idempotence, self.is_open_loop()) {
+    /// Unanswered produce requests allowed per connection in a step of open or closed loop.
+    pub fn in_flight(&self, open_loop: bool) -> usize {
+        self.in_flight.unwrap_or(match (self.idempotence, open_loop) {
             (true, true) => 5,
             (false, true) => 64,
             (_, false) => 1,

@@ -34,7 +34,7 @@ fn describe(workload: &Workload) -> String {
         "producers    {} on {} threads, a connection to every leader, {} requests in flight",
         workload.producers,
         workload.threads.min(workload.producers),
-        workload.in_flight()
+        workload.in_flight(workload.is_open_loop())
     ));
     lines.push(format!(
         "consumers    {} ({} groups of {})",

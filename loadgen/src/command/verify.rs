@@ -1,9 +1,11 @@
 //! `verify`: load, survive whatever happens to the broker, then read every partition back and judge.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use bytes::Bytes;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::{BrokerId, FetchRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
@@ -105,7 +107,7 @@ fn judge_all(bench: &Bench, ledger: &Ledger, from: &[i64], patience: Duration) -
     })?;
     let ends = attempt(until, || consumer::offsets(&map, LATEST, CONTROL_TIMEOUT))?;
     let starts = attempt(until, || consumer::offsets(&map, EARLIEST, CONTROL_TIMEOUT))?;
-    let mut clients = BTreeMap::new();
+    let mut reader = Reader { map: &map, clients: BTreeMap::new(), until };
     let mut verdict = Verdict::default();
     for index in 0..map.targets.len() {
         let place = &map.targets[index];
@@ -119,7 +121,7 @@ fn judge_all(bench: &Bench, ledger: &Ledger, from: &[i64], patience: Duration) -
             );
         }
         let mut judge = Judge::new(name, bench.setup.run_id, ledger, index, from[index]);
-        read_partition(&map, index, ends[index], &mut judge, &mut clients)?;
+        reader.read(index, ends[index], &mut judge)?;
         verdict.merge(judge.conclude());
     }
     Ok(verdict)
@@ -135,42 +137,60 @@ fn attempt<T>(until: Instant, mut call: impl FnMut() -> Result<T>) -> Result<T> 
     }
 }
 
-/// Feeds the judge every batch up to offset `end`.
-fn read_partition(
-    map: &Map,
-    index: usize,
-    end: i64,
-    judge: &mut Judge<'_>,
-    clients: &mut BTreeMap<i32, Client>,
-) -> Result<()> {
-    let place = &map.targets[index];
-    let leader = map.leaders[index].context("no leader")?;
-    if !clients.contains_key(&leader) {
-        let address = map.brokers.get(&leader).context("leader without an address")?;
-        clients.insert(leader, Client::connect(&address.to_string(), CONTROL_TIMEOUT)?);
+/// Reads partitions from their leaders, again and again if need be: a broker may go down and come
+/// back while it is being judged.
+struct Reader<'a> {
+    map: &'a Map,
+    clients: BTreeMap<i32, Client>,
+    until: Instant,
+}
+
+impl Reader<'_> {
+    /// Feeds the judge every batch up to offset `end`.
+    fn read(&mut self, index: usize, end: i64, judge: &mut Judge<'_>) -> Result<()> {
+        while judge.next_offset() < end {
+            let before = judge.next_offset();
+            let records = match self.fetch(index, before) {
+                Ok(records) => records,
+                Err(error) if Instant::now() > self.until => return Err(error),
+                Err(_) => {
+                    self.clients.clear();
+                    std::thread::sleep(RETRY);
+                    continue;
+                }
+            };
+            for batch in batch::batches(&records) {
+                judge.take(&batch?);
+            }
+            if judge.next_offset() == before {
+                bail!("the log ends at offset {before}, and the broker says that it ends at {end}");
+            }
+        }
+        Ok(())
     }
-    let client = clients.get_mut(&leader).context("the client was just made")?;
-    while judge.next_offset() < end {
-        let before = judge.next_offset();
-        let request = fetch(&map.topics[place.topic], place.partition, before);
-        let answer = client.call(&request)?;
+
+    fn fetch(&mut self, index: usize, offset: i64) -> Result<Bytes> {
+        let place = &self.map.targets[index];
+        let leader = self.map.leaders[index].context("no leader")?;
+        let client = match self.clients.entry(leader) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => {
+                let address = self.map.brokers.get(&leader).context("leader without an address")?;
+                free.insert(Client::connect(&address.to_string(), CONTROL_TIMEOUT)?)
+            }
+        };
+        let answer = client.call(&fetch(&self.map.topics[place.topic], place.partition, offset))?;
         let data = answer
             .responses
-            .iter()
-            .flat_map(|topic| &topic.partitions)
+            .into_iter()
+            .flat_map(|topic| topic.partitions)
             .find(|data| data.partition_index == place.partition)
             .context("the answer says nothing about the partition")?;
         if data.error_code != 0 {
-            bail!("fetch at {before}: {}", crate::wire::error_name(data.error_code));
+            bail!("fetch at {offset}: {}", crate::wire::error_name(data.error_code));
         }
-        for batch in batch::batches(data.records.as_deref().unwrap_or_default()) {
-            judge.take(&batch?);
-        }
-        if judge.next_offset() == before {
-            bail!("the log ends at offset {before}, and the broker says that it ends at {end}");
-        }
+        Ok(data.records.unwrap_or_default())
     }
-    Ok(())
 }
 
 fn fetch(topic: &str, partition: i32, offset: i64) -> FetchRequest {

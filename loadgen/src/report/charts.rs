@@ -10,7 +10,7 @@ use plotters::prelude::*;
 
 use crate::command::compare::read_hlog;
 use crate::recorder::Metric;
-use crate::summary::{StepSummary, Summary};
+use crate::summary::{Quantiles, StepSummary, Summary};
 use crate::units::{round_u64, show_ns};
 
 const SIZE: (u32, u32) = (1040, 420);
@@ -103,6 +103,9 @@ pub(super) fn percentiles(lines: &[Line]) -> Result<String> {
     })
 }
 
+/// Takes a point out of a distribution.
+type Pick = fn(&Quantiles) -> u64;
+
 /// Latency against the offered rate; `None` with fewer than two open-loop steps.
 pub(super) fn rates(runs: &[(PathBuf, Summary)]) -> Result<Option<String>> {
     let mut steps: Vec<&StepSummary> =
@@ -111,8 +114,7 @@ pub(super) fn rates(runs: &[(PathBuf, Summary)]) -> Result<Option<String>> {
     if steps.len() < 2 {
         return Ok(None);
     }
-    let pick: [(&str, fn(&crate::summary::Quantiles) -> u64); 3] =
-        [("p50", |q| q.p50), ("p99", |q| q.p99), ("p99.9", |q| q.p99_9)];
+    let pick: [(&str, Pick); 3] = [("p50", |q| q.p50), ("p99", |q| q.p99), ("p99.9", |q| q.p99_9)];
     let curves: Vec<(String, Vec<(f64, f64)>)> = pick
         .iter()
         .map(|(name, of)| {
