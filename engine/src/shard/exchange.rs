@@ -106,8 +106,10 @@ impl Exchange {
     }
 
     pub(super) fn set_applied(&self, shard: u16, version: u64) {
-        self.applied[usize::from(shard)].store(version, Ordering::Release);
-        (self.wakes[0])();
+        // Shard 0 applies metadata at every wake: waking it for nothing new would never end.
+        if self.applied[usize::from(shard)].swap(version, Ordering::AcqRel) != version {
+            (self.wakes[0])();
+        }
     }
 
     /// Whether every shard works by `version` or a later one.
