@@ -263,7 +263,11 @@ impl<D: Disk> Log<D> {
         let times = files::read_all(disk, &path("timeindex"), INDEX_FILE_BYTES_MAX).await?;
         let (Some(offsets), Some(times)) = (offsets, times) else { return Ok(None) };
         let index = SegmentIndex::decode(&offsets, &times).ok();
-        Ok(index.filter(|index| index.last_position() <= segment.written.get()))
+        // An empty index beside batches is a damaged one.
+        let fits = |index: &SegmentIndex| {
+            index.last_position() <= segment.written.get() && index.max_time().is_some()
+        };
+        Ok(index.filter(fits))
     }
 
     /// Builds the index from the batches, which are the truth. Damage is skipped.

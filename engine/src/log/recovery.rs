@@ -285,15 +285,37 @@ impl<D: Disk> Opening<'_, D> {
         let index = offsets.zip(times).and_then(|(offsets, times)| {
             SegmentIndex::decode(&offsets, &times)
                 .ok()
-                .filter(|i| i.last_position() <= clean.position)
+                // An empty index beside batches is a damaged one.
+                .filter(|i| i.last_position() <= clean.position && i.max_time().is_some())
         });
+        match index {
+            Some(index) => {
+                segment.learn_times(&index);
+                *segment.index.borrow_mut() = Some(Rc::new(index));
+            }
+            None => self.note_batches(&segment, clean.position).await?,
+        }
         segment.set_end(clean.position, clean.next_offset);
         segment.zero.set(clean.position);
-        // Without its index the active segment is read from its front.
-        let index = index.unwrap_or_default();
-        segment.learn_times(&index);
-        *segment.index.borrow_mut() = Some(Rc::new(index));
         Ok(segment)
+    }
+
+    /// Rebuilds the index of an unsealed segment from its batches. Damage is skipped: reads find
+    /// it by the CRC.
+    async fn note_batches(&self, segment: &Rc<Segment<D>>, end: u64) -> io::Result<()> {
+        let file = segment.file.borrow().clone().expect("unsealed segments are open");
+        let mut scanner = Scanner::new(&self.shared.0.disk, file, 0, end);
+        loop {
+            let found = match scanner.next().await {
+                Ok(found) => found,
+                Err(super::scan::ScanError::Io(error)) => return Err(error),
+                Err(super::scan::ScanError::Bad { .. }) => {
+                    scanner.find_next(segment.next_offset.get(), u64::MAX).await?
+                }
+            };
+            let Some(found) = found else { return Ok(()) };
+            segment.note(&found.batch.header, found.position, self.config.index_interval_bytes);
+        }
     }
 
     pub(super) async fn unsealed(&self, file: &Found) -> io::Result<Rc<Segment<D>>> {
