@@ -42,11 +42,20 @@ def assert_kept(broker, sent, topic="kept"):
 
 def test_missing_folder_is_made(make_broker):
     broker = make_broker(shards=2)
-    broker.data_dir = broker.folder / "not" / "yet" / "there"
+    assert not broker.data_dir.exists()
     broker.start()
     sent = some_records(broker)
     broker.restart()
     assert_kept(broker, sent)
+
+
+@pytest.mark.ringlog_only
+def test_missing_parent_is_named(make_broker):
+    """A mistyped path is not made into a second, empty data folder."""
+    broker = make_broker()
+    broker.data_dir = broker.folder / "not" / "there"
+    assert str(broker.data_dir) in refusal(broker)
+    assert not broker.data_dir.parent.exists()
 
 
 @pytest.mark.ringlog_only
