@@ -1,4 +1,5 @@
 //! The whole tool against its built-in servers: no other broker, no fixed ports, a few seconds.
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::path::PathBuf;
 
