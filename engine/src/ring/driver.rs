@@ -30,8 +30,11 @@ const SUBMISSION_ENTRIES: u32 = 1024;
 const COMPLETION_ENTRIES: u32 = 8192;
 /// Completions dispatched in one turn, so that woken tasks run in between.
 const COMPLETIONS_PER_TURN_MAX: usize = 512;
-/// The driver looks at the ring at least this often, whatever wake-up may have been lost.
-const WATCHDOG: Duration = Duration::from_millis(100);
+/// The driver looks at the ring at least this often, whatever wake-up may have been lost. Several
+/// periods without a common beat: glommio 0.9 may park with runnable tasks when its preemption
+/// timer fires at the wrong moment, and a watchdog that is itself among them cannot end that.
+const WATCHDOGS: [Duration; 3] =
+    [Duration::from_millis(29), Duration::from_millis(67), Duration::from_millis(101)];
 /// `user_data` of operations nobody waits for (cancellations).
 const NOBODY: u64 = u64::MAX;
 
@@ -169,7 +172,9 @@ impl Ring {
     pub async fn drive(&self, spin: Duration) -> io::Result<()> {
         let mut parking = executor::Parking::new()?;
         self.inner.uring.borrow().submitter().register_eventfd(parking.raw_fd())?;
-        executor::spawn(watchdog(self.clone()));
+        for period in WATCHDOGS {
+            executor::spawn(watchdog(self.clone(), period));
+        }
         while !self.inner.stopping.get() {
             if self.turn()? > 0 || self.inner.unsubmitted.get() {
                 executor::yield_now().await;
@@ -338,9 +343,9 @@ fn is_passing(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EBUSY | libc::EINTR))
 }
 
-async fn watchdog(ring: Ring) {
+async fn watchdog(ring: Ring, period: Duration) {
     while !ring.inner.stopping.get() {
-        executor::sleep(WATCHDOG).await;
+        executor::sleep(period).await;
         ring.kick();
     }
 }
