@@ -9,6 +9,7 @@ mod describe_topics;
 mod errors;
 mod fetch;
 mod fetch_read;
+mod legacy;
 mod locate;
 mod log_dirs;
 mod metadata;
@@ -71,7 +72,7 @@ async fn serve<D: Disk>(shard: Shard<D>, frame: Bytes) -> Answer {
 async fn dispatch<D: Disk>(key: ApiKey, call: Call<D>) -> Answer {
     match key {
         ApiKey::Produce => produce::serve(call).await,
-        ApiKey::Fetch => call.answer(fetch::serve).await,
+        ApiKey::Fetch => fetch::serve(call).await,
         ApiKey::ListOffsets => call.answer(offsets::list).await,
         ApiKey::OffsetForLeaderEpoch => call.answer(offsets::epoch_ends).await,
         ApiKey::DeleteRecords => call.answer(offsets::delete_records).await,

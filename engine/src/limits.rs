@@ -163,6 +163,14 @@ pub const PRODUCER_KEPT_MS_MIN: i64 = 600_000;
 /// lookups, legacy clients). Over: that batch counts as unreadable for the lookup.
 pub const DECOMPRESSED_BATCH_BYTES_MAX: usize = 64 << 20;
 
+/// Bytes that the compressed messages of one message set may have together, in Produce versions 0 to
+/// 2. Over: MESSAGE_TOO_LARGE.
+pub const LEGACY_DECOMPRESSED_BYTES_MAX: usize = 16 << 20;
+
+/// Reads of one partition for one Fetch of versions 0 to 3, when nothing read so far was for the
+/// client (control batches, compacted records). Over: nothing this time, the client asks again.
+pub const LEGACY_READS_MAX: usize = 256;
+
 /// Fetch requests of one partition that wait for data. Full: the fetch is answered at once with what
 /// there is.
 pub const FETCH_WAITERS_PER_PARTITION_MAX: usize = 10_000;

@@ -13,8 +13,8 @@ use super::call::Call;
 
 /// Served APIs and their versions.
 const SERVED: &[(ApiKey, RangeInclusive<i16>)] = &[
-    (ApiKey::Produce, 3..=13),
-    (ApiKey::Fetch, 4..=18),
+    (ApiKey::Produce, 0..=13),
+    (ApiKey::Fetch, 0..=18),
     (ApiKey::ListOffsets, 0..=8),
     (ApiKey::Metadata, 0..=13),
     (ApiKey::FindCoordinator, 0..=6),
@@ -38,11 +38,9 @@ pub fn served(key: ApiKey) -> Option<&'static RangeInclusive<i16>> {
     SERVED.iter().find(|(served, _)| *served == key).map(|(_, versions)| versions)
 }
 
-/// Versions told to clients. Produce says 0 although 0 to 2 are not served yet: librdkafka turns
-/// compression off for a broker that does not claim the old versions.
 fn advertised((key, versions): &(ApiKey, RangeInclusive<i16>)) -> ApiVersion {
-    let min = if *key == ApiKey::Produce { 0 } else { *versions.start() };
-    ApiVersion { api_key: key.code(), min_version: min, max_version: *versions.end() }
+    let (min_version, max_version) = (*versions.start(), *versions.end());
+    ApiVersion { api_key: key.code(), min_version, max_version }
 }
 
 pub(super) async fn serve<D: Disk>(

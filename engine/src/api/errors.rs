@@ -1,6 +1,7 @@
 //! What partitions and the shard can refuse, as Kafka's error codes. The only place that maps.
 
 use kafka_wire::ErrorCode;
+use log_format::FormatError;
 
 use crate::{
     log::{LogError, ReadError},
@@ -81,6 +82,18 @@ fn log_code(error: &LogError) -> ErrorCode {
         LogError::Offline { .. } | LogError::NoSpace { .. } | LogError::Io { .. } => {
             ErrorCode::KafkaStorageError
         }
+    }
+}
+
+/// A message set that cannot become a batch, or a batch that cannot become one. Old clients know
+/// few codes.
+impl From<FormatError> for Failure {
+    fn from(error: FormatError) -> Self {
+        let code = match &error {
+            FormatError::TooLarge { .. } => ErrorCode::MessageTooLarge,
+            _ => ErrorCode::CorruptMessage,
+        };
+        Self { message: Some(error.to_string()), ..Self::from(code) }
     }
 }
 

@@ -1,5 +1,5 @@
-//! Fetch, version 4 and later: long poll over many partitions, with sessions (KIP-227). Reads are
-//! in `api/fetch_read.rs`; this file decides what is read, how long to wait and what to tell.
+//! Fetch: long poll over many partitions, with sessions (KIP-227). Reads are in
+//! `api/fetch_read.rs`; this file decides what is read, how long to wait and what to tell.
 
 use std::{collections::HashMap, pin::pin, time::Duration};
 
@@ -21,16 +21,29 @@ use crate::{
 };
 
 use super::{
+    Answer,
     call::Call,
     errors::Failure,
     fetch_read::{Limits, Round, Target},
+    legacy,
     locate::leaders,
 };
 
 /// Read committed, as the request says it.
 const READ_COMMITTED: i8 = 1;
 
-pub(super) async fn serve<D: Disk>(call: &Call<D>, request: FetchRequest) -> FetchResponse {
+pub(super) async fn serve<D: Disk>(call: Call<D>) -> Answer {
+    let request: FetchRequest = match call.decode() {
+        Ok(request) => request,
+        Err(close) => return close,
+    };
+    match legacy::check_topics(&call, &request.topics, |topic| topic.partitions.len()) {
+        Ok(()) => call.reply(&answer(&call, request).await),
+        Err(close) => close,
+    }
+}
+
+async fn answer<D: Disk>(call: &Call<D>, request: FetchRequest) -> FetchResponse {
     let plan = match plan(call, &request) {
         Ok(plan) => plan,
         Err(error) => return session_failed(error),

@@ -1,5 +1,6 @@
 //! One round of reads for a Fetch: each partition in turn, within the limits of the whole answer.
-//! Tail reads are slices of the window; reads from files are counted in the shard's budget.
+//! Tail reads are slices of the window; reads from files are counted in the shard's budget, and so
+//! are the message sets that `api/legacy.rs` makes for old clients.
 
 use crate::{
     partition::{Partition, PartitionRead, ReadWish},
@@ -8,7 +9,7 @@ use crate::{
     types::{LeaderEpoch, Offset},
 };
 
-use super::{call::Call, errors::Failure, locate::check_epoch};
+use super::{call::Call, errors::Failure, legacy, locate::check_epoch};
 
 /// How much a whole answer may and should hold.
 #[derive(Clone, Copy, Debug)]
@@ -48,24 +49,10 @@ impl<D: Disk> Target<D> {
     ) -> Result<PartitionRead, Failure> {
         let partition = self.found.as_ref().map_err(Clone::clone)?;
         let wish = ReadWish { from: Offset(self.wanted.fetch_offset), bytes_max, min_one };
-        if let Some(read) = partition.try_read(wish)? {
-            return Ok(read);
+        match legacy::fetched_magic(call.version()) {
+            None => read(call, partition, wish).await,
+            Some(magic) => legacy::read(call, partition, wish, magic).await,
         }
-        let Some(permit) = call.shard.fetch_memory().take(bytes_max) else {
-            // The budget for reads from files is spent: nothing now, the next round or fetch again.
-            let offsets = partition.offsets();
-            return Ok(PartitionRead {
-                buffers: Vec::new(),
-                bytes: 0,
-                next_offset: wish.from,
-                high_watermark: offsets.high_watermark(),
-                log_start: offsets.log_start(),
-            });
-        };
-        let wish = ReadWish { bytes_max: permit.bytes(), ..wish };
-        let mut read = partition.read(wish).await?;
-        read.buffers = permit.attach(read.buffers);
-        Ok(read)
     }
 
     /// Whether the reader's history has left ours (KIP-595): its last epoch ended before its offset.
@@ -76,6 +63,36 @@ impl<D: Disk> Target<D> {
             && partition
                 .end_offset_for_epoch(last)
                 .is_none_or(|(epoch, end)| epoch != last || end < Offset(self.wanted.fetch_offset))
+    }
+}
+
+/// Reads whole batches, from the window if they are there.
+pub(super) async fn read<D: Disk>(
+    call: &Call<D>,
+    partition: &Partition<D>,
+    wish: ReadWish,
+) -> Result<PartitionRead, Failure> {
+    if let Some(read) = partition.try_read(wish)? {
+        return Ok(read);
+    }
+    let Some(permit) = call.shard.fetch_memory().take(wish.bytes_max) else {
+        return Ok(nothing_now(partition, wish));
+    };
+    let wish = ReadWish { bytes_max: permit.bytes(), ..wish };
+    let mut read = partition.read(wish).await?;
+    read.buffers = permit.attach(read.buffers);
+    Ok(read)
+}
+
+/// The answer when the memory budget is spent: the next round or fetch tries again.
+pub(super) fn nothing_now<D: Disk>(partition: &Partition<D>, wish: ReadWish) -> PartitionRead {
+    let offsets = partition.offsets();
+    PartitionRead {
+        buffers: Vec::new(),
+        bytes: 0,
+        next_offset: wish.from,
+        high_watermark: offsets.high_watermark(),
+        log_start: offsets.log_start(),
     }
 }
 

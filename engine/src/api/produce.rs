@@ -1,5 +1,6 @@
-//! Produce, version 3 and later: appends one batch per partition, then waits for the
-//! acknowledgements. Everything up to the wait happens at the first poll, in request order.
+//! Produce: appends one batch per partition, then waits for the acknowledgements. Everything up to
+//! the wait happens at the first poll, in request order. The message sets of versions 0 to 2 become
+//! batches in `api/legacy.rs`.
 
 use kafka_wire::{
     ErrorCode, ProduceRequest, ProduceResponse, Str,
@@ -17,7 +18,7 @@ use crate::{
     types::TimestampMs,
 };
 
-use super::{Answer, call::Call, errors::Failure, locate::leaders};
+use super::{Answer, call::Call, errors::Failure, legacy, locate::leaders};
 
 /// A topic of the request with what became of its partitions.
 struct Topic {
@@ -30,6 +31,10 @@ pub(super) async fn serve<D: Disk>(call: Call<D>) -> Answer {
         Ok(request) => request,
         Err(close) => return close,
     };
+    if let Err(close) = legacy::check_topics(&call, &request.topic_data, |t| t.partition_data.len())
+    {
+        return close;
+    }
     let acks = match request.acks {
         0 => Some(Acks::None),
         1 => Some(Acks::Leader),
@@ -57,7 +62,8 @@ fn append_topic<D: Disk>(
     let partitions = std::mem::take(&mut request.partition_data).into_iter();
     let results = partitions.map(|data| {
         let index = data.index;
-        (index, append(hosted.as_deref().map_err(|miss| *miss), data, acks, now))
+        let hosted = hosted.as_deref().map_err(|miss| *miss);
+        (index, append(hosted, data, call.version(), acks, now))
     });
     Topic { results: results.collect(), request }
 }
@@ -65,6 +71,7 @@ fn append_topic<D: Disk>(
 fn append<D: Disk>(
     hosted: Result<&Hosted<D>, Miss>,
     data: PartitionProduceData,
+    version: i16,
     acks: Option<Acks>,
     now: TimestampMs,
 ) -> Result<Appended, Failure> {
@@ -75,8 +82,8 @@ fn append<D: Disk>(
     if acks == Acks::All && hosted.topic.config.insync_replicas_min > 1 {
         return Err(ErrorCode::NotEnoughReplicas.into());
     }
-    let records = data.records.unwrap_or_default().to_bytes();
-    Ok(partition.append(&records, acks, now)?)
+    let batch = legacy::batch_of(version, data.records.unwrap_or_default().to_bytes())?;
+    Ok(partition.append(&batch, acks, now)?)
 }
 
 /// With `acks=0` nothing is ever answered; after an error the connection ends, which is the only

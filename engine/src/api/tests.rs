@@ -4,4 +4,5 @@ mod admin;
 mod configs;
 mod data;
 mod fixture;
+mod legacy;
 mod protocol;
