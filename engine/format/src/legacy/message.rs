@@ -61,7 +61,7 @@ impl<'a> Message<'a> {
 
     fn decode(message: &'a [u8]) -> Result<Self, FormatError> {
         let stored = get_u32(message, CRC_AT);
-        let computed = crc32(&message[MAGIC_AT..]);
+        let computed = crc32fast::hash(&message[MAGIC_AT..]);
         if stored != computed {
             return Err(FormatError::BadCrc { stored, computed });
         }
@@ -128,7 +128,7 @@ impl<'a> Message<'a> {
         }
         put_field(out, self.key);
         put_field(out, self.value);
-        let crc = crc32(&out[start + MAGIC_AT..]);
+        let crc = crc32fast::hash(&out[start + MAGIC_AT..]);
         out[start + CRC_AT..start + MAGIC_AT].copy_from_slice(&crc.to_be_bytes());
         Ok(())
     }
@@ -147,12 +147,6 @@ pub(super) fn split(bytes: &[u8]) -> Result<Option<Split<'_>>, FormatError> {
     let bad = FormatError::BadLength { length: size.into(), min, max };
     let size = usize::try_from(size).ok().filter(|_| size >= SIZE_MIN).ok_or(bad)?;
     Ok(bytes.split_at_checked(MESSAGE_OVERHEAD_BYTES + size))
-}
-
-fn crc32(bytes: &[u8]) -> u32 {
-    let mut crc = flate2::Crc::new();
-    crc.update(bytes);
-    crc.sum()
 }
 
 fn take_field<'a>(bytes: &mut &'a [u8]) -> Result<Option<&'a [u8]>, FormatError> {
