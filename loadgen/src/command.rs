@@ -11,12 +11,13 @@ pub mod sink;
 pub mod soak;
 pub mod verify;
 
-use std::sync::atomic::Ordering;
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
 
-use crate::cli::{Cli, Command, OutputArgs};
-use crate::output::Output;
+use crate::cli::{Cli, Command, OutputArgs, TickerKind};
+use crate::output::{Output, summarize};
 use crate::provenance::Provenance;
 use crate::recorder::Metric;
 use crate::run::{INTERRUPTED, Setup, Step};
@@ -92,21 +93,28 @@ impl Bench {
             highest_rate: None,
             verdict: None,
         };
+        // JSON lines have standard output for themselves.
+        TALK_ASIDE.store(args.ticker == TickerKind::Json, Ordering::Release);
         Ok(Bench { setup, output, summary, ticker: Ticker::new(args.ticker) })
     }
 
-    /// Runs a step and writes its files.
+    /// Runs a step and writes its files. Results that cannot be written are a problem of the step.
     pub fn step(&mut self, rate: Option<f64>, purpose: Purpose) -> Result<(Step, StepSummary)> {
         let ticker = &mut self.ticker;
         let step = self.setup.step(rate, purpose, &mut |progress| ticker.tick(progress))?;
         self.ticker.end();
         let number = self.summary.steps.len() + 1;
         let interval = self.setup.workload.interval.0;
-        let mut summary = self.output.step(number, &step, interval)?;
+        let mut summary = summarize(number, &step);
         summary.problems = verdict::problems(&step, self.setup.workload.spin);
         if let Some(why) = &step.partial {
             summary.problems.push(format!("PARTIAL: {why}"));
             self.summary.partial = Some(why.clone());
+        }
+        // A full disk must not take the results with it: they are shown, and marked.
+        if let Err(error) = self.output.step(number, &step, interval) {
+            summary.problems.push(format!("PARTIAL: {error:#}"));
+            self.summary.partial = Some(format!("results could not be written: {error:#}"));
         }
         self.summary.provenance.wall_clock_drift_ns = step.wall_drift_ns;
         Ok((step, summary))
@@ -122,10 +130,7 @@ impl Bench {
     pub fn finish(mut self) -> Result<Ending> {
         let path = self.output.summary(&self.summary)?;
         let page = crate::report::page(&[(path.clone(), self.summary.clone())])?;
-        let html = self.output.file("report.html", |to| {
-            use std::io::Write;
-            Ok(to.write_all(page.as_bytes())?)
-        })?;
+        let html = self.output.file("report.html", |to| Ok(to.write_all(page.as_bytes())?))?;
         let removed = self.setup.topics.remove();
         say(&format!("\nreport   {}\nsummary  {}", html.display(), path.display()));
         if let Err(error) = removed {
@@ -176,14 +181,20 @@ pub fn show_histogram(step: &Step) {
     }
 }
 
+/// Set when standard output carries JSON lines: text then goes to standard error.
+static TALK_ASIDE: AtomicBool = AtomicBool::new(false);
+
 /// Results go to standard output.
-#[expect(clippy::print_stdout, reason = "the results of a command-line tool")]
 pub fn say(text: &str) {
-    println!("{text}");
+    if TALK_ASIDE.load(Ordering::Acquire) {
+        warn(text);
+    } else {
+        // A reader that went away (`| head`) is no reason to fail.
+        writeln!(std::io::stdout().lock(), "{text}").ok();
+    }
 }
 
 /// Talk goes to standard error.
-#[expect(clippy::print_stderr, reason = "talk of a command-line tool, apart from results")]
 pub fn warn(text: &str) {
-    eprintln!("{text}");
+    writeln!(std::io::stderr().lock(), "{text}").ok();
 }

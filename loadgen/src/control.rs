@@ -23,10 +23,10 @@ use crate::wire;
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum ControlError {
-    #[error("{address} is not an address ({source}); write host:port, for example 127.0.0.1:9092")]
-    Address { address: String, source: io::Error },
-    #[error("cannot reach {address}: {source}. Is a broker listening there?")]
-    Unreachable { address: String, source: io::Error },
+    #[error("{address} is not an address ({cause}); write host:port, for example 127.0.0.1:9092")]
+    Address { address: String, cause: io::Error },
+    #[error("cannot reach {address}: {cause}. Is a broker listening there?")]
+    Unreachable { address: String, cause: io::Error },
     #[error(
         "{address} did not answer {api} within {timeout:?}: the broker is slow or hangs, or this is not Kafka's protocol"
     )]
@@ -35,8 +35,8 @@ pub enum ControlError {
         "{address} closed the connection on {api}; it probably requires authentication (SASL) or TLS, which this tool does not speak: use a PLAINTEXT listener"
     )]
     Refused { address: String, api: &'static str },
-    #[error("connection to {address} broke during {api}: {source}")]
-    Broken { address: String, api: &'static str, source: io::Error },
+    #[error("connection to {address} broke during {api}: {cause}")]
+    Broken { address: String, api: &'static str, cause: io::Error },
     #[error("{address} answered {api} with something else than Kafka's protocol: {reason:#}")]
     Garbled { address: String, api: &'static str, reason: anyhow::Error },
     #[error(
@@ -92,7 +92,7 @@ pub struct Setting {
 
 /// Finds the socket address of `host:port`.
 pub fn resolve(address: &str) -> Result<SocketAddr> {
-    let fail = |source| ControlError::Address { address: address.to_owned(), source };
+    let fail = |cause| ControlError::Address { address: address.to_owned(), cause };
     // IPv4 first: brokers on `localhost` commonly listen there only.
     let mut found: Vec<SocketAddr> = address.to_socket_addrs().map_err(fail)?.collect();
     found.sort_by_key(SocketAddr::is_ipv6);
@@ -111,15 +111,14 @@ impl Client {
         }
         Err(last.unwrap_or_else(|| ControlError::Address {
             address: bootstrap.to_owned(),
-            source: io::Error::other("empty"),
+            cause: io::Error::other("empty"),
         }))
     }
 
     /// Connects and asks which versions the broker speaks.
     pub fn connect(address: &str, timeout: Duration) -> Result<Client> {
         let socket = resolve(address)?;
-        let unreachable =
-            |source| ControlError::Unreachable { address: address.to_owned(), source };
+        let unreachable = |cause| ControlError::Unreachable { address: address.to_owned(), cause };
         let stream = TcpStream::connect_timeout(&socket, timeout).map_err(unreachable)?;
         stream.set_nodelay(true).map_err(unreachable)?;
         stream.set_read_timeout(Some(timeout)).map_err(unreachable)?;
@@ -202,16 +201,16 @@ impl Client {
         Ok(answer)
     }
 
-    fn broken(&self, api: &'static str, source: io::Error) -> ControlError {
+    fn broken(&self, api: &'static str, cause: io::Error) -> ControlError {
         let address = self.address.clone();
-        match source.kind() {
+        match cause.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
                 ControlError::Slow { address, api, timeout: self.timeout }
             }
             io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset if !self.admitted => {
                 ControlError::Refused { address, api }
             }
-            _ => ControlError::Broken { address, api, source },
+            _ => ControlError::Broken { address, api, cause },
         }
     }
 
@@ -310,8 +309,11 @@ impl Client {
 
     /// A new producer id and epoch.
     pub fn init_producer_id(&mut self) -> Result<(i64, i16)> {
-        let answer =
-            self.call(&InitProducerIdRequest::default().with_transaction_timeout_ms(60_000))?;
+        // Null, not the empty name that is the crate's default: brokers refuse an empty one.
+        let request = InitProducerIdRequest::default()
+            .with_transactional_id(None)
+            .with_transaction_timeout_ms(60_000);
+        let answer = self.call(&request)?;
         self.broker_ok("InitProducerId", "a new producer", answer.error_code, None)?;
         Ok((answer.producer_id.0, answer.producer_epoch))
     }

@@ -48,10 +48,9 @@ impl Output {
         &self.folder
     }
 
-    /// Writes a step's files and returns its summary.
-    pub fn step(&mut self, number: usize, step: &Step, interval: Duration) -> Result<StepSummary> {
-        let hlog = format!("step-{number}.hlog");
-        self.file(&hlog, |to| write_hlog(to, step, interval))?;
+    /// Writes a step's files.
+    pub fn step(&mut self, number: usize, step: &Step, interval: Duration) -> Result<()> {
+        self.file(&hlog_name(number), |to| write_hlog(to, step, interval))?;
         for metric in Metric::ALL {
             let histogram = step.series.total.of(metric);
             if !histogram.is_empty() {
@@ -61,32 +60,7 @@ impl Output {
         }
         self.add_rows(number, step, interval);
         self.file("series.csv", |to| Ok(to.write_all(self.series.as_bytes())?))?;
-        let counts = step.series.counts.clone();
-        let seconds = step.measured_s.max(1e-9);
-        let latencies = Metric::ALL
-            .into_iter()
-            .filter_map(|metric| {
-                let quantiles = Quantiles::of(step.series.total.of(metric))?;
-                Some((metric.name().to_owned(), quantiles))
-            })
-            .collect();
-        Ok(StepSummary {
-            rate: step.rate,
-            achieved_rate: counts.records_acked as f64 / seconds,
-            mb_per_s: counts.bytes_acked as f64 / seconds / 1e6,
-            consumed_rate: counts.records_consumed as f64 / seconds,
-            measured_s: step.measured_s,
-            started_unix_s: step
-                .started
-                .duration_since(UNIX_EPOCH)
-                .map_or(0.0, |since| since.as_secs_f64()),
-            counts,
-            latencies,
-            cpu_shares: step.cpu_shares.clone(),
-            problems: Vec::new(),
-            slo_held: None,
-            hlog,
-        })
+        Ok(())
     }
 
     fn add_rows(&mut self, number: usize, step: &Step, interval: Duration) {
@@ -146,6 +120,40 @@ impl Output {
             error.context(format!("write {} (is the disk full?)", path.display()))
         })?;
         Ok(path)
+    }
+}
+
+fn hlog_name(number: usize) -> String {
+    format!("step-{number}.hlog")
+}
+
+/// The summary of a step; needs no file.
+pub fn summarize(number: usize, step: &Step) -> StepSummary {
+    let counts = step.series.counts.clone();
+    let seconds = step.measured_s.max(1e-9);
+    let latencies = Metric::ALL
+        .into_iter()
+        .filter_map(|metric| {
+            let quantiles = Quantiles::of(step.series.total.of(metric))?;
+            Some((metric.name().to_owned(), quantiles))
+        })
+        .collect();
+    StepSummary {
+        rate: step.rate,
+        achieved_rate: counts.records_acked as f64 / seconds,
+        mb_per_s: counts.bytes_acked as f64 / seconds / 1e6,
+        consumed_rate: counts.records_consumed as f64 / seconds,
+        measured_s: step.measured_s,
+        started_unix_s: step
+            .started
+            .duration_since(UNIX_EPOCH)
+            .map_or(0.0, |since| since.as_secs_f64()),
+        counts,
+        latencies,
+        cpu_shares: step.cpu_shares.clone(),
+        problems: Vec::new(),
+        slo_held: None,
+        hlog: hlog_name(number),
     }
 }
 

@@ -32,8 +32,8 @@ pub fn page(runs: &[(PathBuf, Summary)]) -> Result<String> {
     if let Some(svg) = charts::rates(runs)? {
         body.push_str(&figure(
             "Latency against offered rate",
-            "Where a line turns upwards is the knee. Hollow points were not valid: the rate was not \
-             reached or requests failed.",
+            "Where a line turns upwards is the knee; the upright line is the highest rate that \
+             held. Hollow points were not valid (see below the numbers).",
             &svg,
         ));
     }

@@ -313,10 +313,11 @@ impl Crew {
                 partial = Some(why);
             }
             if now_ns < session.window.end_ns() {
-                report(session, series, now_ns, on_progress);
+                let interval = session.window.interval_of(now_ns);
+                report(session, series, interval, on_progress);
             }
         }
-        series.close_before(u64::MAX);
+        report(session, series, u64::MAX, on_progress);
         partial
     }
 
@@ -334,10 +335,11 @@ impl Crew {
 fn report(
     session: &Session,
     series: &mut Series,
-    now_ns: u64,
+    interval: u64,
     on_progress: &mut dyn FnMut(&Progress<'_>),
 ) {
-    let fresh_rows = series.close_before(session.window.interval_of(now_ns));
+    let fresh_rows = series.close_before(interval);
+    let now_ns = session.clock.now_ns();
     let start_ns = session.window.start_ns().unwrap_or(now_ns);
     on_progress(&Progress {
         series,

@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::cli::TickerKind;
 use crate::recorder::Metric;
 use crate::run::Progress;
+use crate::series::Row;
 use crate::units::show_ns;
 
 /// See the file's first line.
@@ -32,8 +33,11 @@ impl Ticker {
         let fresh = progress.fresh_rows > 0;
         match self.kind {
             TickerKind::Json if fresh => {
-                // A reader that went away must not end the measurement.
-                writeln!(std::io::stdout().lock(), "{}", json(progress)).ok();
+                let rows = &progress.series.rows;
+                for row in &rows[rows.len() - progress.fresh_rows..] {
+                    // A reader that went away must not end the measurement.
+                    writeln!(std::io::stdout().lock(), "{}", json(progress, row)).ok();
+                }
             }
             TickerKind::Auto if self.terminal && (fresh || due) => {
                 write!(std::io::stderr().lock(), "\r\x1b[2K{}", line(progress)).ok();
@@ -73,19 +77,18 @@ fn line(progress: &Progress<'_>) -> String {
     )
 }
 
-fn json(progress: &Progress<'_>) -> serde_json::Value {
-    let row = progress.series.rows.last();
-    let latency = row.and_then(|row| row.histogram(Metric::ScheduleToAck));
+fn json(progress: &Progress<'_>, row: &Row) -> serde_json::Value {
+    let latency = row.histogram(Metric::ScheduleToAck);
     let at = |quantile| latency.as_ref().map(|h| h.value_at_quantile(quantile));
     serde_json::json!({
         "elapsed_s": progress.elapsed_s,
         "eta_s": (progress.planned_s - progress.elapsed_s).max(0.0),
         "rate": progress.rate,
-        "interval": row.map(|row| row.index),
-        "requests_acked": row.map(|row| row.counts.requests_acked),
-        "records_acked": row.map(|row| row.counts.records_acked),
-        "records_consumed": row.map(|row| row.counts.records_consumed),
-        "failed_total": progress.series.counts.failed(),
+        "interval": row.index,
+        "requests_acked": row.counts.requests_acked,
+        "records_acked": row.counts.records_acked,
+        "records_consumed": row.counts.records_consumed,
+        "failed": row.counts.failed(),
         "p50_ns": at(0.5),
         "p99_ns": at(0.99),
         "p99_9_ns": at(0.999),

@@ -1,5 +1,5 @@
 //! The whole tool against its built-in servers: no other broker, no fixed ports, a few seconds.
-#![expect(clippy::unwrap_used, reason = "a test")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests; a failure should stop the test")]
 
 use std::path::PathBuf;
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Result, anyhow};
 use hdrhistogram::Histogram;
 use plotters::coord::Shift;
+use plotters::coord::ranged1d::ValueFormatter;
 use plotters::prelude::*;
 
 use crate::command::compare::read_hlog;
@@ -16,10 +17,17 @@ use crate::units::{round_u64, show_ns};
 const SIZE: (u32, u32) = (1040, 420);
 /// Lines of one chart; more cannot be told apart.
 const LINES_MAX: usize = 8;
+/// Names along an axis.
+const LABELS: usize = 12;
+const Y_LABELS: usize = 6;
+
+/// What drawing gives.
+type Painted = Result<(), Box<dyn std::error::Error>>;
 
 /// Stand-ins that are replaced by the page's variables after drawing. No two may be equal.
 const INK: RGBColor = RGBColor(1, 2, 3);
 const RULE: RGBColor = RGBColor(4, 5, 6);
+const CARD: RGBColor = RGBColor(7, 8, 9);
 const SERIES: [RGBColor; LINES_MAX] = [
     RGBColor(11, 0, 1),
     RGBColor(12, 0, 1),
@@ -81,25 +89,7 @@ pub(super) fn percentiles(lines: &[Line]) -> Result<String> {
             .x_label_area_size(36)
             .y_label_area_size(72)
             .build_cartesian_2d((1.0..rarest).log_scale(), (low * 0.8..high * 1.25).log_scale())?;
-        chart
-            .configure_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(RULE)
-            .axis_style(RULE)
-            .label_style(("sans-serif", 13, &INK))
-            .x_label_formatter(&|x| percentile_name(*x))
-            .y_label_formatter(&|y| show_ns(round_u64(*y)))
-            .draw()?;
-        for (index, (name, points)) in curves.iter().enumerate() {
-            let color = SERIES[index % LINES_MAX];
-            chart
-                .draw_series(LineSeries::new(points.iter().copied(), color.stroke_width(2)))?
-                .label(name.clone())
-                .legend(move |(x, y)| {
-                    PathElement::new([(x, y), (x + 18, y)], color.stroke_width(3))
-                });
-        }
-        legend(&mut chart)
+        fill(&mut chart, &curves, &percentile_name, LABELS)
     })
 }
 
@@ -129,7 +119,12 @@ pub(super) fn rates(runs: &[(PathBuf, Summary)]) -> Result<Option<String>> {
         })
         .collect();
     let (slow, fast) = extent(&curves, |point| point.0);
-    let (low, high) = extent(&curves, |point| point.1);
+    let (low, high) = with_headroom(extent(&curves, |point| point.1));
+    let knee = steps
+        .iter()
+        .filter(|step| step.slo_held.unwrap_or(step.problems.is_empty()))
+        .filter_map(|step| step.rate)
+        .next_back();
     let invalid: Vec<f64> = steps
         .iter()
         .filter(|step| !step.problems.is_empty())
@@ -144,23 +139,9 @@ pub(super) fn rates(runs: &[(PathBuf, Summary)]) -> Result<Option<String>> {
                 (slow * 0.9..fast * 1.1).log_scale(),
                 (low * 0.8..high * 1.25).log_scale(),
             )?;
-        chart
-            .configure_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(RULE)
-            .axis_style(RULE)
-            .label_style(("sans-serif", 13, &INK))
-            .x_label_formatter(&|x| format!("{x:.0}/s"))
-            .y_label_formatter(&|y| show_ns(round_u64(*y)))
-            .draw()?;
-        for (index, (name, points)) in curves.iter().enumerate() {
+        fill(&mut chart, &curves, &|x| format!("{x:.0}/s"), LABELS)?;
+        for (index, (_, points)) in curves.iter().enumerate() {
             let color = SERIES[index % LINES_MAX];
-            chart
-                .draw_series(LineSeries::new(points.iter().copied(), color.stroke_width(2)))?
-                .label(name.clone())
-                .legend(move |(x, y)| {
-                    PathElement::new([(x, y), (x + 18, y)], color.stroke_width(3))
-                });
             chart.draw_series(points.iter().map(|point| {
                 let style = match invalid.contains(&point.0) {
                     true => color.stroke_width(2),
@@ -169,7 +150,9 @@ pub(super) fn rates(runs: &[(PathBuf, Summary)]) -> Result<Option<String>> {
                 Circle::new(*point, 4, style)
             }))?;
         }
-        legend(&mut chart)
+        let knee = knee.map(|rate| [(rate, low), (rate, high)]).into_iter();
+        chart.draw_series(knee.map(|line| PathElement::new(line, INK.stroke_width(1))))?;
+        Ok(())
     })
     .map(Some)
 }
@@ -188,7 +171,7 @@ pub(super) fn timeline(line: &Line) -> Result<Option<String>> {
         ("p99".to_owned(), points(&|h| h.value_at_quantile(0.99))),
         ("max".to_owned(), points(&|h| h.max())),
     ];
-    let (low, high) = extent(&curves, |point| point.1);
+    let (low, high) = with_headroom(extent(&curves, |point| point.1));
     let last = line.intervals.len().saturating_sub(1).max(1) as f64;
     draw(|area| {
         let mut chart = ChartBuilder::on(area)
@@ -196,49 +179,52 @@ pub(super) fn timeline(line: &Line) -> Result<Option<String>> {
             .x_label_area_size(36)
             .y_label_area_size(72)
             .build_cartesian_2d(0.0..last, (low * 0.8..high * 1.25).log_scale())?;
-        chart
-            .configure_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(RULE)
-            .axis_style(RULE)
-            .label_style(("sans-serif", 13, &INK))
-            .x_label_formatter(&|x| format!("{x:.0}"))
-            .y_label_formatter(&|y| show_ns(round_u64(*y)))
-            .draw()?;
-        for (index, (name, points)) in curves.iter().enumerate() {
-            let color = SERIES[index % LINES_MAX];
-            chart
-                .draw_series(LineSeries::new(points.iter().copied(), color.stroke_width(2)))?
-                .label(name.clone())
-                .legend(move |(x, y)| {
-                    PathElement::new([(x, y), (x + 18, y)], color.stroke_width(3))
-                });
-        }
-        legend(&mut chart)
+        fill(&mut chart, &curves, &|x| format!("{x:.0}"), line.intervals.len().min(LABELS))
     })
     .map(Some)
 }
 
-fn legend<'a, X, Y>(
+/// Axes, lines and legend of a chart.
+fn fill<'a, X, Y>(
     chart: &mut ChartContext<'a, SVGBackend<'a>, Cartesian2d<X, Y>>,
-) -> Result<(), Box<dyn std::error::Error>>
+    curves: &[(String, Vec<(f64, f64)>)],
+    x_name: &dyn Fn(&f64) -> String,
+    x_labels: usize,
+) -> Painted
 where
-    X: Ranged<ValueType = f64> + 'a,
-    Y: Ranged<ValueType = f64> + 'a,
+    X: Ranged<ValueType = f64> + ValueFormatter<f64> + 'a,
+    Y: Ranged<ValueType = f64> + ValueFormatter<f64> + 'a,
 {
+    chart
+        .configure_mesh()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(RULE)
+        .axis_style(RULE)
+        .label_style(("sans-serif", 14, &INK))
+        .x_labels(x_labels)
+        .y_labels(Y_LABELS)
+        .x_label_formatter(&|x| x_name(x))
+        .y_label_formatter(&|y| show_ns(round_u64(*y)))
+        .draw()?;
+    for (index, (name, points)) in curves.iter().enumerate() {
+        let color = SERIES[index % LINES_MAX];
+        chart
+            .draw_series(LineSeries::new(points.iter().copied(), color.stroke_width(2)))?
+            .label(name.clone())
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(3)));
+    }
     chart
         .configure_series_labels()
         .position(SeriesLabelPosition::UpperLeft)
         .label_font(("sans-serif", 14, &INK))
+        .background_style(CARD.filled())
         .margin(12)
         .draw()?;
     Ok(())
 }
 
 /// Draws on a fresh SVG and puts the page's variables in place of the stand-in colours.
-fn draw(
-    paint: impl FnOnce(&DrawingArea<SVGBackend<'_>, Shift>) -> Result<(), Box<dyn std::error::Error>>,
-) -> Result<String> {
+fn draw(paint: impl FnOnce(&DrawingArea<SVGBackend<'_>, Shift>) -> Painted) -> Result<String> {
     let mut svg = String::new();
     {
         let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
@@ -251,6 +237,7 @@ fn draw(
     };
     replace(INK, "--ink");
     replace(RULE, "--rule");
+    replace(CARD, "--card");
     for (index, color) in SERIES.into_iter().enumerate() {
         replace(color, &format!("--s{index}"));
     }
@@ -285,11 +272,16 @@ fn extent(curves: &[(String, Vec<(f64, f64)>)], of: impl Fn(&(f64, f64)) -> f64)
     if low.is_finite() { (low.max(1e-3), high.max(low * 2.0)) } else { (1.0, 10.0) }
 }
 
-fn percentile_name(rarity: f64) -> String {
+/// Room for the legend above the lines of a logarithmic chart.
+fn with_headroom((low, high): (f64, f64)) -> (f64, f64) {
+    (low, high * (high / low).powf(0.25))
+}
+
+fn percentile_name(rarity: &f64) -> String {
     let percent = 100.0 - 100.0 / rarity;
-    let decimals = if rarity >= 100_000.0 {
+    let decimals = if *rarity >= 100_000.0 {
         4
-    } else if rarity >= 900.0 {
+    } else if *rarity >= 900.0 {
         2
     } else {
         1

@@ -19,8 +19,9 @@ use kafka_protocol::messages::metadata_response::{
 };
 use kafka_protocol::messages::{
     ApiVersionsResponse, BrokerId, CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest,
-    DeleteTopicsResponse, FetchRequest, FetchResponse, InitProducerIdResponse, ListOffsetsRequest,
-    ListOffsetsResponse, MetadataRequest, MetadataResponse, ProducerId, RequestHeader, TopicName,
+    DeleteTopicsResponse, FetchRequest, FetchResponse, InitProducerIdRequest,
+    InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest,
+    MetadataResponse, ProducerId, RequestHeader, TopicName,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 
@@ -36,6 +37,7 @@ const OFFSET_OUT_OF_RANGE: i16 = 1;
 const NOT_LEADER_OR_FOLLOWER: i16 = 6;
 const UNSUPPORTED_VERSION: i16 = 35;
 const TOPIC_ALREADY_EXISTS: i16 = 36;
+const INVALID_REQUEST: i16 = 42;
 
 impl Shared {
     /// Appends the answer's body. Always answers, or fails and with it the connection.
@@ -73,17 +75,23 @@ impl Shared {
             20 => self
                 .delete_all(&DeleteTopicsRequest::decode(&mut body, version)?)
                 .encode(output, version),
-            22 => {
-                let id = self.next_producer_id.fetch_add(1, Ordering::AcqRel);
-                InitProducerIdResponse::default()
-                    .with_producer_id(ProducerId(id))
-                    .with_producer_epoch(0)
-                    .encode(output, version)
-            }
+            22 => self
+                .producer_id(&InitProducerIdRequest::decode(&mut body, version)?)
+                .encode(output, version),
             other => bail!("API {other} has no handler"),
         }
         .context("encode the answer")?;
         Ok(true)
+    }
+
+    fn producer_id(&self, request: &InitProducerIdRequest) -> InitProducerIdResponse {
+        let answer = InitProducerIdResponse::default();
+        // Transactions are not served; an empty name is as wrong here as in Kafka.
+        if request.transactional_id.is_some() {
+            return answer.with_error_code(INVALID_REQUEST).with_producer_id(ProducerId(-1));
+        }
+        let id = self.next_producer_id.fetch_add(1, Ordering::AcqRel);
+        answer.with_producer_id(ProducerId(id)).with_producer_epoch(0)
     }
 
     fn metadata(&self, request: &MetadataRequest) -> MetadataResponse {

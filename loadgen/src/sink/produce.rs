@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result, bail};
 
-use super::store::DurableFile;
+use super::store::{DurableFile, count};
 use super::{Keep, Shared, take_text};
-use crate::wire::batch::{BASE_SEQUENCE_AT, HEADER_BYTES};
+use crate::wire::batch::HEADER_BYTES;
 
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
 const NOT_LEADER_OR_FOLLOWER: i16 = 6;
@@ -89,12 +89,6 @@ impl Shared {
             },
         }
     }
-}
-
-/// Records announced by a batch's header.
-fn count(records: &[u8]) -> i64 {
-    let at = BASE_SEQUENCE_AT + 4;
-    records[at..].first_chunk().map_or(0, |bytes| i64::from(i32::from_be_bytes(*bytes)))
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N]> {

@@ -120,6 +120,7 @@ impl PartitionLog {
         let end = state.end;
         match self.mutant {
             Mutant::AckEarly => {
+                let promised = end + state.held.iter().map(|held| count(held)).sum::<i64>();
                 state.held.push_back(batch);
                 // The log lags ten batches behind its answers.
                 if state.held.len() > 10
@@ -127,7 +128,7 @@ impl PartitionLog {
                 {
                     state.push(oldest);
                 }
-                end
+                promised
             }
             _ if !faulty => {
                 let base = state.push(batch);
@@ -139,8 +140,9 @@ impl PartitionLog {
             Mutant::Clean | Mutant::CleanCrash => state.push(batch),
             Mutant::Drop => end,
             Mutant::Duplicate => {
-                state.push(batch.clone());
-                state.push(batch)
+                let base = state.push(batch.clone());
+                state.push(batch);
+                base
             }
             Mutant::Reorder => {
                 state.held.push_back(batch);
@@ -213,7 +215,7 @@ impl PartitionLog {
 impl State {
     fn push(&mut self, mut bytes: Vec<u8>) -> i64 {
         let base = self.end;
-        let count = i64::from(read_i32(&bytes, BASE_SEQUENCE_AT + 4)).max(1);
+        let count = count(&bytes);
         bytes[..8].copy_from_slice(&base.to_be_bytes());
         self.bytes += bytes.len();
         self.end += count;
@@ -226,6 +228,11 @@ impl State {
         }
         base
     }
+}
+
+/// Records announced by a batch's header.
+pub fn count(batch: &[u8]) -> i64 {
+    i64::from(read_i32(batch, BASE_SEQUENCE_AT + 4)).max(1)
 }
 
 fn read_i64(bytes: &[u8], at: usize) -> i64 {
