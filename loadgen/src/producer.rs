@@ -101,6 +101,8 @@ pub struct Worker {
     book: Book,
     ledger: Ledger,
     chores_at_ns: u64,
+    /// The window is over; only answers are awaited.
+    ended: bool,
 }
 
 /// Runs a producer thread to its end.
@@ -163,6 +165,7 @@ impl Worker {
             book,
             ledger: Ledger::default(),
             chores_at_ns: 0,
+            ended: false,
         })
     }
 
@@ -224,7 +227,12 @@ impl Worker {
             if now_ns >= self.chores_at_ns {
                 self.chores(now_ns);
             }
-            if now_ns >= end_ns {
+            if now_ns >= end_ns && !std::mem::replace(&mut self.ended, true) {
+                // What fell due since the last turn still leaves, if it can.
+                self.take_due(end_ns.saturating_sub(1));
+                self.pump_marked()?;
+            }
+            if self.ended {
                 self.give_up_unsent(end_ns);
                 let drained = self.in_flight == 0 && self.pending == 0 && self.homeless.is_empty();
                 if drained || now_ns > end_ns.saturating_add(DRAIN_NS_MAX) {
