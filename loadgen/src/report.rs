@@ -29,9 +29,15 @@ pub fn page(runs: &[(PathBuf, Summary)]) -> Result<String> {
          send time.",
         &charts::percentiles(&lines)?,
     ));
-    if let Some(svg) = charts::rates(runs)? {
+    for (path, run) in runs {
+        let Some(svg) = charts::rates(run)? else { continue };
+        let whose = match (runs.len(), &run.remark) {
+            (1, _) => String::new(),
+            (_, Some(remark)) => format!(": {remark}"),
+            (_, None) => format!(": {}", path.display()),
+        };
         body.push_str(&figure(
-            "Latency against offered rate",
+            &format!("Latency against offered rate{whose}"),
             "Where a line turns upwards is the knee; the upright line is the highest rate that \
              held. Hollow points were not valid (see below the numbers).",
             &svg,

@@ -266,9 +266,16 @@ fn search_finds_a_rate_and_an_impossible_objective_is_missed() {
 fn what_cannot_work_is_said_before_any_load() {
     let sink = sink(Keep::Nothing, 1);
     let address = sink.address();
-    let failure = |args: &[&str]| format!("{:#}", tool(args).unwrap_err());
+    let folder = Folder::new("refused");
+    let path = folder.path();
+    let failure = |args: &[&str]| {
+        let args: Vec<&str> = args.iter().copied().chain(["-o", &path]).collect();
+        format!("{:#}", tool(&args).unwrap_err())
+    };
     assert!(failure(&["run", "-b", "127.0.0.1:1"]).contains("cannot reach"));
-    assert!(failure(&["run", "-b", &address, "-o", "/proc/no"]).contains("cannot be written"));
     assert!(failure(&["verify", "-b", &address, "--acks", "0"]).contains("promises nothing"));
     assert!(failure(&["run", "-b", &address, "-s", "@/no/such/file"]).contains("no/such/file"));
+    let unwritable = tool(&["run", "-b", &address, "-o", "/proc/no"]).unwrap_err();
+    assert!(format!("{unwritable:#}").contains("cannot be written"));
+    assert!(sink.topics().is_empty(), "topics were left behind");
 }

@@ -89,19 +89,19 @@ pub(super) fn percentiles(lines: &[Line]) -> Result<String> {
             .x_label_area_size(36)
             .y_label_area_size(72)
             .build_cartesian_2d((1.0..rarest).log_scale(), (low * 0.8..high * 1.25).log_scale())?;
-        fill(&mut chart, &curves, &percentile_name, LABELS)
+        fill(&mut chart, &curves, &percentile_name, (LABELS, SeriesLabelPosition::LowerRight))
     })
 }
 
 /// Takes a point out of a distribution.
 type Pick = fn(&Quantiles) -> u64;
 
-/// Latency against the offered rate; `None` with fewer than two open-loop steps.
-pub(super) fn rates(runs: &[(PathBuf, Summary)]) -> Result<Option<String>> {
+/// Latency against the offered rate; `None` with fewer than two rates.
+pub(super) fn rates(run: &Summary) -> Result<Option<String>> {
     let mut steps: Vec<&StepSummary> =
-        runs.iter().flat_map(|(_, run)| &run.steps).filter(|step| step.rate.is_some()).collect();
+        run.steps.iter().filter(|step| step.rate.is_some()).collect();
     steps.sort_by(|a, b| a.rate.unwrap_or(0.0).total_cmp(&b.rate.unwrap_or(0.0)));
-    if steps.len() < 2 {
+    if steps.first().map(|step| step.rate) == steps.last().map(|step| step.rate) {
         return Ok(None);
     }
     let pick: [(&str, Pick); 3] = [("p50", |q| q.p50), ("p99", |q| q.p99), ("p99.9", |q| q.p99_9)];
@@ -139,7 +139,7 @@ pub(super) fn rates(runs: &[(PathBuf, Summary)]) -> Result<Option<String>> {
                 (slow * 0.9..fast * 1.1).log_scale(),
                 (low * 0.8..high * 1.25).log_scale(),
             )?;
-        fill(&mut chart, &curves, &|x| format!("{x:.0}/s"), LABELS)?;
+        fill(&mut chart, &curves, &|x| format!("{x:.0}/s"), (6, SeriesLabelPosition::UpperLeft))?;
         for (index, (_, points)) in curves.iter().enumerate() {
             let color = SERIES[index % LINES_MAX];
             chart.draw_series(points.iter().map(|point| {
@@ -179,7 +179,11 @@ pub(super) fn timeline(line: &Line) -> Result<Option<String>> {
             .x_label_area_size(36)
             .y_label_area_size(72)
             .build_cartesian_2d(0.0..last, (low * 0.8..high * 1.25).log_scale())?;
-        fill(&mut chart, &curves, &|x| format!("{x:.0}"), line.intervals.len().min(LABELS))
+        {
+            let labels = line.intervals.len().min(LABELS);
+            let place = (labels, SeriesLabelPosition::UpperLeft);
+            fill(&mut chart, &curves, &|x| format!("{x:.0}"), place)
+        }
     })
     .map(Some)
 }
@@ -189,7 +193,7 @@ fn fill<'a, X, Y>(
     chart: &mut ChartContext<'a, SVGBackend<'a>, Cartesian2d<X, Y>>,
     curves: &[(String, Vec<(f64, f64)>)],
     x_name: &dyn Fn(&f64) -> String,
-    x_labels: usize,
+    (x_labels, legend): (usize, SeriesLabelPosition),
 ) -> Painted
 where
     X: Ranged<ValueType = f64> + ValueFormatter<f64> + 'a,
@@ -215,7 +219,7 @@ where
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
+        .position(legend)
         .label_font(("sans-serif", 14, &INK))
         .background_style(CARD.filled())
         .margin(12)
